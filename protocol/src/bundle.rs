@@ -1,0 +1,365 @@
+//! The bundle: everything a client needs to know about a line, and why it may believe it (SPEC 5.3).
+
+use alloc::{string::String, vec::Vec};
+
+use data_encoding::BASE64;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    dsse::{Dsse, DsseError},
+    hash,
+    id::{Fingerprint, LineId},
+    keys::SigningPublicKey,
+    limits::{BUNDLE_BYTES, DAY_SECONDS},
+    statement::{
+        Boards, Certificate, DeskStatement, LineStatement, RelayStatement, RootSet, Statement,
+    },
+};
+
+/// The version of this specification.
+pub const VERSION: u32 = 1;
+
+/// The bundle as it travels. Holds nothing that may be used before [`Untrusted::verify`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BundleParts {
+    /// Always 1.
+    pub version: u32,
+    /// Root sets from the first.
+    pub roots: Vec<Dsse>,
+    /// Of the line key.
+    pub certificate: Dsse,
+    /// The line statement.
+    pub line: Dsse,
+    /// Of each desk, today's and tomorrow's, ordered by desk and day.
+    pub desks: Vec<Dsse>,
+    /// The relay's statement, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<Dsse>,
+}
+
+/// Parsed, but believed by nobody.
+#[derive(Debug, Clone)]
+pub struct Untrusted<T> {
+    inner: T,
+    hash: [u8; 32],
+}
+
+/// What a client pins: from a link, a code on paper, or the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pin {
+    /// The line.
+    pub line: LineId,
+    /// Of a root set of that line.
+    pub fingerprint: Fingerprint,
+}
+
+/// Highest serials a client has seen, against being rolled back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Of root sets.
+    pub root: u64,
+    /// Of certificates.
+    pub certificate: u64,
+    /// Of line statements.
+    pub line: u64,
+    /// Of each desk's statements: (desk, serial).
+    pub desks: Vec<(u16, u64)>,
+}
+
+/// A bundle that chains to its pin and is valid now.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// The line statement.
+    pub line: LineStatement,
+    /// Unexpired desk statements, ordered by desk and day.
+    pub desks: Vec<DeskStatement>,
+    /// Hash of the bundle's bytes, carried in every epoch-0 message.
+    pub hash: [u8; 32],
+    /// What to remember before anything is sealed.
+    pub seen: Seen,
+}
+
+/// Why a bundle is refused. The texts are for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// Not a bundle at all.
+    #[error("what the relay sent is not a bundle of keys; check the address of the link")]
+    Malformed,
+    /// The chain does not start at this line.
+    #[error("these keys belong to another line; ask for the link again")]
+    Line,
+    /// No root set has the pinned fingerprint.
+    #[error(
+        "these keys do not match the fingerprint in your link; the link is mistyped or somebody pretends to be the line"
+    )]
+    Fingerprint,
+    /// A statement is not signed by whom it must be.
+    #[error("a key in the bundle is not signed by the line; somebody may have swapped it")]
+    Signature,
+    /// Validity has passed or has not begun.
+    #[error(
+        "the line's keys have expired or your clock is wrong; check date and time, then try again later"
+    )]
+    Expired,
+    /// A serial went down.
+    #[error(
+        "the relay sent older keys than you have seen before; try again later, from another network"
+    )]
+    RolledBack,
+    /// The line asks for a newer program.
+    #[error("this line needs a newer version of this program; please update it")]
+    Update,
+    /// A desk has no valid prekey.
+    #[error("the line has no key to seal with today; nobody may be reading it; try again tomorrow")]
+    NoPrekey,
+}
+
+impl Untrusted<BundleParts> {
+    /// Reads JSON of at most [`BUNDLE_BYTES`].
+    pub fn parse(json: &[u8]) -> Result<Self, VerifyError> {
+        if json.len() > BUNDLE_BYTES {
+            return Err(VerifyError::Malformed);
+        }
+        let inner: BundleParts =
+            serde_json::from_slice(json).map_err(|_| VerifyError::Malformed)?;
+        if inner.version != VERSION {
+            return Err(VerifyError::Update);
+        }
+        Ok(Self {
+            inner,
+            hash: hash::digest(&[json]),
+        })
+    }
+
+    /// Checks everything SPEC 5.3 asks for.
+    ///
+    /// `now` is in unix seconds; `seen` what the last accepted bundle said to remember.
+    pub fn verify(&self, pin: Pin, now: u64, seen: &Seen) -> Result<Bundle, VerifyError> {
+        let parts = &self.inner;
+        let roots = verify_roots(&parts.roots, pin.line, Some(pin.fingerprint))?;
+        let certificate = verify_certificate(&parts.certificate, &roots, pin.line, now)?;
+        let line = verify_line(&parts.line, &certificate, now)?;
+        let desks = verify_desks(&parts.desks, &line, now)?;
+        verify_relay(parts.relay.as_ref(), &line, &desks, now)?;
+        let fresh = Seen {
+            root: roots.serial,
+            certificate: certificate.serial,
+            line: line.serial,
+            desks: highest_serials(&line, &desks),
+        };
+        let seen = seen.raised_to(fresh)?;
+        Ok(Bundle {
+            line,
+            desks,
+            hash: self.hash,
+            seen,
+        })
+    }
+}
+
+impl Seen {
+    /// The newer of both, or an error where `fresh` is older.
+    fn raised_to(&self, fresh: Self) -> Result<Self, VerifyError> {
+        let desk_went_down = self.desks.iter().any(|(desk, serial)| {
+            fresh
+                .desks
+                .iter()
+                .any(|(other, newer)| desk == other && newer < serial)
+        });
+        if fresh.root < self.root
+            || fresh.certificate < self.certificate
+            || fresh.line < self.line
+            || desk_went_down
+        {
+            return Err(VerifyError::RolledBack);
+        }
+        Ok(fresh)
+    }
+}
+
+impl Bundle {
+    /// The statement whose prekey is used on `day` for `desk`: the greatest day not after it.
+    pub fn prekey(&self, desk: u16, day: u32) -> Option<&DeskStatement> {
+        self.desks
+            .iter()
+            .filter(|s| s.desk == desk && s.day <= day)
+            .max_by_key(|s| s.day)
+    }
+
+    /// The boards as their keeper states them.
+    pub fn boards(&self) -> Option<&Boards> {
+        self.desks
+            .iter()
+            .filter_map(|statement| statement.boards.as_ref().map(|b| (statement.serial, b)))
+            .max_by_key(|(serial, _)| *serial)
+            .map(|(_, boards)| boards)
+    }
+}
+
+/// Walks the chain of root sets. Returns the newest.
+pub fn verify_roots(
+    chain: &[Dsse],
+    line: LineId,
+    pinned: Option<Fingerprint>,
+) -> Result<RootSet, VerifyError> {
+    let mut newest: Option<RootSet> = None;
+    let mut pin_met = pinned.is_none();
+    for dsse in chain {
+        let claimed = RootSet::peek(dsse)?;
+        let set = RootSet::open(dsse, &claimed.roots, RootSet::THRESHOLD)?;
+        match &newest {
+            None if set.serial != 1 || set.fingerprint().line() != line => {
+                return Err(VerifyError::Line);
+            }
+            None => {}
+            Some(before) => {
+                RootSet::open(dsse, &before.roots, RootSet::THRESHOLD)?;
+                if before.serial.checked_add(1) != Some(set.serial) {
+                    return Err(VerifyError::Malformed);
+                }
+            }
+        }
+        pin_met |= pinned == Some(set.fingerprint());
+        newest = Some(set);
+    }
+    let newest = newest.ok_or(VerifyError::Malformed)?;
+    if pin_met {
+        Ok(newest)
+    } else {
+        Err(VerifyError::Fingerprint)
+    }
+}
+
+/// Checks the line key's certificate against the newest root set.
+pub fn verify_certificate(
+    dsse: &Dsse,
+    roots: &RootSet,
+    line: LineId,
+    now: u64,
+) -> Result<Certificate, VerifyError> {
+    let certificate = Certificate::open(dsse, &roots.roots, RootSet::THRESHOLD)?;
+    if certificate.line != line {
+        return Err(VerifyError::Line);
+    }
+    if !(certificate.not_before..certificate.not_after).contains(&now) {
+        return Err(VerifyError::Expired);
+    }
+    Ok(certificate)
+}
+
+/// Checks a line statement against the certificate.
+pub fn verify_line(
+    dsse: &Dsse,
+    certificate: &Certificate,
+    now: u64,
+) -> Result<LineStatement, VerifyError> {
+    let line: LineStatement = open_by(dsse, core::slice::from_ref(&certificate.line_key))?;
+    if line.line != certificate.line {
+        return Err(VerifyError::Line);
+    }
+    if line.min_version > VERSION {
+        return Err(VerifyError::Update);
+    }
+    if now >= line.expires || issued_ahead(line.issued, now) {
+        return Err(VerifyError::Expired);
+    }
+    Ok(line)
+}
+
+/// Checks one desk statement against the line statement, whatever its dates.
+pub fn verify_desk(dsse: &Dsse, line: &LineStatement) -> Result<DeskStatement, VerifyError> {
+    let claimed = DeskStatement::peek(dsse)?;
+    let desk = line.desks.iter().find(|desk| desk.id == claimed.desk);
+    let desk = desk.ok_or(VerifyError::Signature)?;
+    let statement: DeskStatement = open_by(dsse, &desk.signing_keys)?;
+    if statement.line == line.line {
+        Ok(statement)
+    } else {
+        Err(VerifyError::Line)
+    }
+}
+
+fn verify_desks(
+    all: &[Dsse],
+    line: &LineStatement,
+    now: u64,
+) -> Result<Vec<DeskStatement>, VerifyError> {
+    let mut desks = Vec::with_capacity(all.len());
+    for dsse in all {
+        let statement = verify_desk(dsse, line)?;
+        if now < statement.expires && !issued_ahead(statement.issued, now) {
+            desks.push(statement);
+        }
+    }
+    let today = day_of(now);
+    let usable = |id: u16| {
+        desks
+            .iter()
+            .any(|statement| statement.desk == id && statement.day <= today)
+    };
+    if !line.desks.is_empty() && line.desks.iter().all(|desk| usable(desk.id)) {
+        Ok(desks)
+    } else {
+        Err(VerifyError::NoPrekey)
+    }
+}
+
+fn verify_relay(
+    dsse: Option<&Dsse>,
+    line: &LineStatement,
+    desks: &[DeskStatement],
+    now: u64,
+) -> Result<(), VerifyError> {
+    let Some(dsse) = dsse else { return Ok(()) };
+    let key = core::slice::from_ref(&line.relay.signing_key);
+    let statement: RelayStatement = open_by(dsse, key)?;
+    if statement.line != line.line {
+        return Err(VerifyError::Line);
+    }
+    if now >= statement.expires {
+        return Err(VerifyError::Expired);
+    }
+    // No person can be shown a relay key of their own: every desk repeats the statement's hash.
+    let hash: String = BASE64.encode(&dsse.payload_hash());
+    if desks
+        .iter()
+        .all(|desk| desk.relay_statement.as_ref() == Some(&hash))
+    {
+        Ok(())
+    } else {
+        Err(VerifyError::Signature)
+    }
+}
+
+fn highest_serials(line: &LineStatement, desks: &[DeskStatement]) -> Vec<(u16, u64)> {
+    line.desks
+        .iter()
+        .filter_map(|desk| {
+            let serials = desks.iter().filter(|s| s.desk == desk.id).map(|s| s.serial);
+            serials.max().map(|serial| (desk.id, serial))
+        })
+        .collect()
+}
+
+fn open_by<S: Statement>(dsse: &Dsse, keys: &[SigningPublicKey]) -> Result<S, VerifyError> {
+    S::open(dsse, keys, 1).map_err(VerifyError::from)
+}
+
+/// A statement from tomorrow means that the clock is wrong; an hour's drift is forgiven.
+const fn issued_ahead(issued: u64, now: u64) -> bool {
+    issued > now.saturating_add(3_600)
+}
+
+/// The UTC day of an instant in unix seconds.
+pub fn day_of(now: u64) -> u32 {
+    u32::try_from(now / DAY_SECONDS).unwrap_or(u32::MAX)
+}
+
+impl From<DsseError> for VerifyError {
+    fn from(error: DsseError) -> Self {
+        match error {
+            DsseError::Malformed | DsseError::Kind => Self::Malformed,
+            DsseError::Signature => Self::Signature,
+        }
+    }
+}
