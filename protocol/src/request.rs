@@ -2,11 +2,7 @@
 //!
 //! A MAC rather than a signature leaves no transferable proof of which analyst was there.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use data_encoding::{BASE64, HEXLOWER};
 use hmac::{Hmac, KeyInit, Mac};
@@ -223,7 +219,7 @@ impl Claim {
                 .try_into()
                 .ok()?,
             device: DeviceId::parse(quoted(device?)?)?,
-            parameters: parameters.to_string(),
+            parameters: parameters.to_owned(),
             mac: BASE64.decode(mac.as_bytes()).ok()?.try_into().ok()?,
         })
     }

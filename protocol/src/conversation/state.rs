@@ -158,7 +158,7 @@ impl Receiving {
             next: from.u32()?,
             chain: read_option(from, secret)?,
             slots: read_option(from, secret)?,
-            fixed: read_option(from, |from| from.array())?,
+            fixed: read_option(from, Reader::array)?,
             skipped: read_list(from, |from| {
                 Ok(Skipped {
                     index: from.u32()?,
