@@ -158,7 +158,7 @@ impl Receiving {
             next: from.u32()?,
             chain: read_option(from, secret)?,
             slots: read_option(from, secret)?,
-            fixed: read_option(from, Reader::array)?,
+            fixed: read_option(from, hash)?,
             skipped: read_list(from, |from| {
                 Ok(Skipped {
                     index: from.u32()?,
@@ -175,6 +175,10 @@ fn write_secret(out: Writer, secret: &Secret) -> Writer {
 
 fn secret(from: &mut Reader<'_>) -> Result<Secret, DecodeError> {
     from.array().map(Secret::from_bytes)
+}
+
+fn hash(from: &mut Reader<'_>) -> Result<[u8; 32], DecodeError> {
+    from.array()
 }
 
 fn public(from: &mut Reader<'_>) -> Result<SealingPublicKey, DecodeError> {
