@@ -1,1 +1,8 @@
-//! Sotto.
+//! The relay: holds sealed bytes for a line until its drainers have read them, and shows two boards.
+//!
+//! No type here can open an envelope, and no function receives a network address, a User-Agent or a
+//! cookie.
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod store;

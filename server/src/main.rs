@@ -1,2 +1,3 @@
-//! Sotto.
+//! `sotto-relay`.
+#![forbid(unsafe_code)]
 fn main() {}

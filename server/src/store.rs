@@ -1,0 +1,195 @@
+//! What the relay keeps, as a few whole domain operations.
+//!
+//! Every operation is atomic and may be repeated: an answer that was lost costs nothing but asking
+//! again. Time is an argument. Contents are opaque here; what may be stored is decided in `relay`.
+//! The contract below is tested on every backend by `tests/store.rs`.
+
+mod embedded;
+mod redis;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use sotto_protocol::{
+    drain::{Cursor, DrainPage},
+    envelope::Class,
+    id::{Address, Board, DeviceId, LineId},
+    log::LogPage,
+};
+
+pub use self::{embedded::Embedded, redis::Redis};
+
+/// Arrival times are kept in steps of this many seconds.
+pub const ARRIVAL_STEP_SECONDS: u64 = 600;
+
+/// An envelope or chunk on its way in.
+#[derive(Debug, Clone)]
+pub struct Post {
+    /// What size it has.
+    pub class: Class,
+    /// Written once: a second post to an address changes nothing.
+    pub address: Address,
+    /// The whole body, header included.
+    pub body: Bytes,
+}
+
+/// One page of one cycle of one board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageSlot {
+    /// The board.
+    pub board: Board,
+    /// The cycle.
+    pub cycle: u64,
+    /// From 0.
+    pub page: u32,
+}
+
+/// A page as it is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// The newest whole cycle of the board, 0 before the first.
+    pub cycle: u64,
+    /// The 8 envelopes; `None` where nobody wrote them.
+    pub body: Option<Bytes>,
+}
+
+/// A signed statement under its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Unique within the line, for example `desk.1.20780`.
+    pub name: String,
+    /// A lower one never replaces a higher one.
+    pub serial: u64,
+    /// DSSE JSON as it was put.
+    pub json: Bytes,
+}
+
+/// How much a backend promises; printed at start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// On disk before the answer.
+    Synced,
+    /// On disk within a second; a crash of the store's machine may lose that second.
+    EverySecond,
+    /// Written ahead, but this relay may not ask how often it reaches the disk.
+    Unknown,
+    /// In memory only.
+    Volatile,
+}
+
+/// Why an operation did not happen, or is not known to have happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// No answer; the operation may or may not have happened and is safe to repeat.
+    #[error("the store does not answer")]
+    Unavailable,
+    /// Too much is waiting; nothing happened.
+    #[error("the store is busy")]
+    Full,
+    /// What was read back is not what was written.
+    #[error("the store holds something this relay did not write")]
+    Corrupt,
+    /// The store is set up to throw messages away when it is full.
+    #[error("the store evicts keys when full; set Redis's maxmemory-policy to noeviction")]
+    Evicts,
+    /// The cursor belongs to another life of the store; read from the start.
+    #[error("the cursor is of another incarnation")]
+    Incarnation,
+    /// A lower serial, or a log position already taken by another record.
+    #[error("something newer is stored already")]
+    Conflict,
+}
+
+/// The relay's memory.
+#[async_trait]
+pub trait Store: Send + Sync + fmt::Debug {
+    /// Appends to the line's inbox once per address. `Ok` means durable as configured.
+    async fn append(&self, line: LineId, post: Post, now: u64) -> Result<(), StoreError>;
+
+    /// Up to `max` records after the cursor, oldest first; from the start without one.
+    ///
+    /// # Errors
+    /// [`StoreError::Incarnation`] for a cursor of another incarnation.
+    async fn read(
+        &self,
+        line: LineId,
+        after: Option<Cursor>,
+        max: usize,
+    ) -> Result<DrainPage, StoreError>;
+
+    /// Remembers how far `device` has read, and deletes what all of `drainers` have read.
+    async fn acknowledge(
+        &self,
+        line: LineId,
+        device: DeviceId,
+        cursor: Cursor,
+        drainers: &[DeviceId],
+    ) -> Result<(), StoreError>;
+
+    /// Writes a page once. When all `pages` of a cycle newer than the served one are there, that
+    /// cycle is served and older ones are deleted, in the same step.
+    async fn write_page(
+        &self,
+        line: LineId,
+        slot: PageSlot,
+        pages: u32,
+        body: Bytes,
+    ) -> Result<(), StoreError>;
+
+    /// The page of the served cycle.
+    async fn read_page(&self, line: LineId, board: Board, page: u32) -> Result<Served, StoreError>;
+
+    /// The served cycles of *new* and *old*.
+    async fn served(&self, line: LineId) -> Result<[u64; 2], StoreError>;
+
+    /// Whether `token` was never spent before; remembered until `until`.
+    async fn spend(
+        &self,
+        line: LineId,
+        token: [u8; 32],
+        until: u64,
+        now: u64,
+    ) -> Result<bool, StoreError>;
+
+    /// Puts a statement unless one of a higher serial, or another one of the same, has its name.
+    async fn put_statement(&self, line: LineId, statement: Stored) -> Result<(), StoreError>;
+
+    /// All statements of a line, ordered by name.
+    async fn statements(&self, line: LineId) -> Result<Vec<Stored>, StoreError>;
+
+    /// Forgets statements that are past.
+    async fn remove_statements(&self, line: LineId, names: &[String]) -> Result<(), StoreError>;
+
+    /// Appends a log record at `position`. The same record there already is success.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where another record stands there or one before it is missing.
+    async fn append_log(
+        &self,
+        line: LineId,
+        log: u16,
+        position: u64,
+        record: Bytes,
+    ) -> Result<(), StoreError>;
+
+    /// Up to `max` records from position `from` on.
+    async fn read_log(
+        &self,
+        line: LineId,
+        log: u16,
+        from: u64,
+        max: usize,
+    ) -> Result<LogPage, StoreError>;
+
+    /// Deletes inbox records that arrived before `before`, and whatever else is past at `now`.
+    async fn sweep(&self, line: LineId, before: u64, now: u64) -> Result<(), StoreError>;
+
+    /// Whether the store answers and may be trusted with messages.
+    async fn check(&self) -> Result<Durability, StoreError>;
+}
+
+/// Seconds rounded down to what is kept of an arrival time.
+pub(crate) const fn arrival(now: u64) -> u64 {
+    now - now % ARRIVAL_STEP_SECONDS
+}

@@ -1,0 +1,237 @@
+//! The default store: one file on disk, no service beside the relay.
+//!
+//! redb has one writer at a time, so one thread owns writing and commits for everybody who is
+//! waiting (group commit). An operation is answered after its commit has reached the disk.
+
+mod tables;
+mod writer;
+
+use std::{fmt, path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use redb::{Database, ReadableDatabase};
+use sotto_protocol::{
+    drain::{Cursor, DrainPage},
+    id::{Board, DeviceId, LineId},
+    log::LogPage,
+};
+
+use self::{
+    tables::{Reading, Tables},
+    writer::{Fault, Writer},
+};
+use super::{Durability, PageSlot, Post, Served, Store, StoreError, Stored};
+
+/// A store in one file.
+#[derive(Clone)]
+pub struct Embedded {
+    database: Arc<Database>,
+    writer: Writer,
+    incarnation: u64,
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Embedded(..)")
+    }
+}
+
+impl Embedded {
+    /// Opens or makes the file. `incarnation` is used if it is made: any random number.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where the file cannot be opened, also because another relay has
+    /// it open; [`StoreError::Corrupt`] where it is no store.
+    pub fn open(path: &Path, incarnation: u64) -> Result<Self, StoreError> {
+        let database = Database::create(path).map_err(|error| match error {
+            redb::DatabaseError::Storage(redb::StorageError::Corrupted(_)) => StoreError::Corrupt,
+            _ => StoreError::Unavailable,
+        })?;
+        let incarnation = tables::create(&database, incarnation).map_err(Fault::into_error)?;
+        let database = Arc::new(database);
+        let writer = Writer::start(Arc::clone(&database)).map_err(|_| StoreError::Unavailable)?;
+        Ok(Self {
+            database,
+            writer,
+            incarnation,
+        })
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        apply: impl FnOnce(&mut Tables<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.submit(bytes, apply).await
+    }
+
+    async fn read_with<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reading) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let database = Arc::clone(&self.database);
+        let work = move || {
+            let transaction = database.begin_read().map_err(Fault::disk)?;
+            read(&Reading(transaction))
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result.map_err(Fault::into_error),
+            Err(_) => Err(StoreError::Unavailable),
+        }
+    }
+
+    fn check_cursor(&self, cursor: Cursor) -> Result<(), StoreError> {
+        if cursor.shard == 0 && cursor.incarnation == self.incarnation {
+            Ok(())
+        } else {
+            Err(StoreError::Incarnation)
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn append(&self, line: LineId, post: Post, now: u64) -> Result<(), StoreError> {
+        let bytes = post.body.len();
+        self.write(bytes, move |tables| tables.append(line, &post, now))
+            .await
+    }
+
+    async fn read(
+        &self,
+        line: LineId,
+        after: Option<Cursor>,
+        max: usize,
+    ) -> Result<DrainPage, StoreError> {
+        after.map_or(Ok(()), |cursor| self.check_cursor(cursor))?;
+        let position = after.map_or(0, |cursor| cursor.position);
+        let records = self
+            .read_with(move |tables| tables.inbox_after(line, position, max))
+            .await?;
+        let position = records.last().map_or(position, |record| record.position);
+        let cursor = Cursor {
+            shard: 0,
+            incarnation: self.incarnation,
+            position,
+        };
+        Ok(DrainPage { cursor, records })
+    }
+
+    async fn acknowledge(
+        &self,
+        line: LineId,
+        device: DeviceId,
+        cursor: Cursor,
+        drainers: &[DeviceId],
+    ) -> Result<(), StoreError> {
+        self.check_cursor(cursor)?;
+        let drainers = drainers.to_vec();
+        self.write(0, move |tables| {
+            tables.acknowledge(line, device, cursor.position, &drainers)
+        })
+        .await
+    }
+
+    async fn write_page(
+        &self,
+        line: LineId,
+        slot: PageSlot,
+        pages: u32,
+        body: Bytes,
+    ) -> Result<(), StoreError> {
+        self.write(body.len(), move |tables| {
+            tables.write_page(line, slot, pages, &body)
+        })
+        .await
+    }
+
+    async fn read_page(&self, line: LineId, board: Board, page: u32) -> Result<Served, StoreError> {
+        self.read_with(move |tables| tables.page(line, board, page))
+            .await
+    }
+
+    async fn served(&self, line: LineId) -> Result<[u64; 2], StoreError> {
+        self.read_with(move |tables| {
+            Ok([
+                tables.served(line, Board::New)?,
+                tables.served(line, Board::Old)?,
+            ])
+        })
+        .await
+    }
+
+    async fn spend(
+        &self,
+        line: LineId,
+        token: [u8; 32],
+        until: u64,
+        now: u64,
+    ) -> Result<bool, StoreError> {
+        self.write(0, move |tables| tables.spend(line, token, until, now))
+            .await
+    }
+
+    async fn put_statement(&self, line: LineId, statement: Stored) -> Result<(), StoreError> {
+        self.write(statement.json.len(), move |tables| {
+            tables.put_statement(line, &statement)
+        })
+        .await
+    }
+
+    async fn statements(&self, line: LineId) -> Result<Vec<Stored>, StoreError> {
+        self.read_with(move |tables| tables.statements(line)).await
+    }
+
+    async fn remove_statements(&self, line: LineId, names: &[String]) -> Result<(), StoreError> {
+        let names = names.to_vec();
+        self.write(0, move |tables| tables.remove_statements(line, &names))
+            .await
+    }
+
+    async fn append_log(
+        &self,
+        line: LineId,
+        log: u16,
+        position: u64,
+        record: Bytes,
+    ) -> Result<(), StoreError> {
+        self.write(record.len(), move |tables| {
+            tables.append_log(line, log, position, &record)
+        })
+        .await
+    }
+
+    async fn read_log(
+        &self,
+        line: LineId,
+        log: u16,
+        from: u64,
+        max: usize,
+    ) -> Result<LogPage, StoreError> {
+        let incarnation = self.incarnation;
+        self.read_with(move |tables| {
+            let (next, records) = tables.log_from(line, log, from, max)?;
+            Ok(LogPage {
+                log,
+                incarnation,
+                next,
+                records,
+            })
+        })
+        .await
+    }
+
+    async fn sweep(&self, line: LineId, before: u64, now: u64) -> Result<(), StoreError> {
+        // Bounded steps, so that a long sweep never holds up those who post.
+        while self
+            .write(0, move |tables| tables.sweep(line, before, now))
+            .await?
+        {}
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<Durability, StoreError> {
+        self.write(0, |_| Ok(Durability::Synced)).await
+    }
+}

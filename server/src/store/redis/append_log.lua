@@ -1,0 +1,9 @@
+-- KEYS log; ARGV position, record. Returns 0 where another record stands or one before is missing.
+local position = tonumber(ARGV[1])
+local length = redis.call('LLEN', KEYS[1])
+if position == length then
+  redis.call('RPUSH', KEYS[1], ARGV[2])
+  return 1
+end
+if position > length then return 0 end
+return redis.call('LINDEX', KEYS[1], position) == ARGV[2] and 1 or 0
