@@ -114,6 +114,17 @@ pub enum VerifyError {
     NoPrekey,
 }
 
+/// A line statement that chains to its pin, with whatever its desks have published.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// The line statement.
+    pub line: LineStatement,
+    /// Desk statements that are by whom they must be, whatever their dates.
+    pub desks: Vec<DeskStatement>,
+    /// Hash of the bundle's bytes.
+    pub hash: [u8; 32],
+}
+
 impl Untrusted<BundleParts> {
     /// Reads JSON of at most [`BUNDLE_BYTES`].
     pub fn parse(json: &[u8]) -> Result<Self, VerifyError> {
@@ -153,6 +164,22 @@ impl Untrusted<BundleParts> {
             desks,
             hash: self.hash,
             seen,
+        })
+    }
+}
+
+impl Untrusted<BundleParts> {
+    /// What a desk of the line may believe: a line without a prekey is one it has yet to serve.
+    pub fn verify_line(&self, pin: Pin, now: u64) -> Result<Published, VerifyError> {
+        let parts = &self.inner;
+        let roots = verify_roots(&parts.roots, pin.line, Some(pin.fingerprint))?;
+        let certificate = verify_certificate(&parts.certificate, &roots, pin.line, now)?;
+        let line = verify_line(&parts.line, &certificate, now)?;
+        let desks = parts.desks.iter().map(|dsse| verify_desk(dsse, &line));
+        Ok(Published {
+            desks: desks.collect::<Result<_, _>>()?,
+            line,
+            hash: self.hash,
         })
     }
 }

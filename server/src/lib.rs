@@ -4,5 +4,14 @@
 //! cookie.
 #![forbid(unsafe_code)]
 
+pub mod admission;
 pub mod clock;
+pub mod config;
+pub mod error;
+pub mod http;
+pub mod keys;
+pub mod relay;
+pub mod serve;
 pub mod store;
+pub mod tasks;
+pub mod telemetry;

@@ -111,7 +111,9 @@ fn run(database: &Database, mut jobs: mpsc::Receiver<Job>) {
         }
         // On failure the answers are dropped unsent, and everybody in the batch asks again.
         if let Ok(answers) = commit(database, batch) {
-            answers.into_iter().for_each(|answer| answer());
+            for answer in answers {
+                answer();
+            }
         }
     }
 }

@@ -1,0 +1,211 @@
+//! The commands of `sotto-relay`.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use clap::{Parser, Subcommand};
+use sotto_relay::{
+    admission::Open,
+    clock::SystemClock,
+    config::{Config, ConfigError, SAMPLE, StoreConfig},
+    http::{self, Bounds},
+    keys::{KeysError, RelaySecrets},
+    relay::Relay,
+    serve::{self, Connections},
+    store::{Durability, Embedded, Redis, Store, StoreError},
+    tasks, telemetry,
+};
+use tokio::{net::TcpListener, signal::unix::SignalKind, sync::watch};
+use zeroize::Zeroizing;
+
+/// Holds sealed messages for a line until its desk has read them.
+///
+/// The relay cannot read what it holds, does not learn who calls, and writes down only what
+/// SECURITY.md lists.
+#[derive(Debug, Parser)]
+#[command(name = "sotto-relay", version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run until SIGTERM or Ctrl-C, then finish what is in progress.
+    Serve {
+        /// The settings; without it, environment variables alone.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Read the settings and say what they mean, without starting.
+    CheckConfig {
+        /// The settings; without it, environment variables alone.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Make the relay's keys, once, and print their public half for `sotto line init`.
+    Keys {
+        /// Where they are kept.
+        #[arg(long, value_name = "FILE", default_value = "relay.keys")]
+        out: PathBuf,
+    },
+    /// Print a settings file with every key and its default.
+    Sample,
+}
+
+/// What stops a command; the texts are for the operator.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("settings: {0}")]
+    Config(#[from] ConfigError),
+    #[error("{0}")]
+    Keys(#[from] KeysError),
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
+    #[error(
+        "this Redis keeps nothing on disk: a restart would lose every tip. Set `appendonly yes` in Redis, or allow_volatile = true here if you mean it"
+    )]
+    Volatile,
+    #[error("cannot listen on {0}; is another relay running?")]
+    Listen(std::net::SocketAddr),
+    #[error("the machine gives no randomness")]
+    Random,
+    #[error("the machine gives no signals")]
+    Signals,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.command {
+        Command::Serve { config } => serve(load(config)?).await,
+        Command::CheckConfig { config } => check(&load(config)?),
+        Command::Keys { out } => keys(&out),
+        Command::Sample => {
+            print!("{SAMPLE}");
+            Ok(())
+        }
+    }
+}
+
+fn load(file: Option<PathBuf>) -> Result<Config, Failure> {
+    Ok(Config::load(file.as_deref(), std::env::vars())?)
+}
+
+fn check(config: &Config) -> Result<(), Failure> {
+    RelaySecrets::read(&config.keys)?;
+    println!("listen    {}", config.listen);
+    println!("health    {}", config.health);
+    println!("keys      {}", config.keys.display());
+    println!("store     {}", config.store);
+    for pin in config.pins()? {
+        println!("line      {}", pin.line.to_text());
+    }
+    println!("The settings are good.");
+    Ok(())
+}
+
+fn keys(out: &std::path::Path) -> Result<(), Failure> {
+    let mut bytes = Zeroizing::new([0; 64]);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where the relay's secrets are made"
+    )]
+    getrandom::fill(bytes.as_mut_slice()).map_err(|_| Failure::Random)?;
+    let secrets = RelaySecrets::from_bytes(&bytes);
+    secrets.write(out)?;
+    let public = serde_json::to_string(&secrets.public()).map_err(|_| KeysError::Damaged)?;
+    println!("{public}");
+    Ok(())
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    telemetry::install(config.log);
+    let secrets = RelaySecrets::read(&config.keys)?;
+    let store = open(&config.store).await?;
+    let durability = store.check().await?;
+    if durability == Durability::Volatile && !allows_volatile(&config.store) {
+        return Err(Failure::Volatile);
+    }
+    let (public, health) = (listen(config.listen).await?, listen(config.health).await?);
+    let relay = Relay::new(
+        store,
+        Arc::new(SystemClock),
+        Arc::new(Open),
+        secrets,
+        &config.pins()?,
+    );
+    let relay = Arc::new(relay);
+    let limits = config.limits;
+    let bounds = Bounds {
+        in_flight: limits.in_flight,
+        request_timeout: Duration::from_secs(limits.request_seconds),
+    };
+    let connections = Connections {
+        most: limits.connections,
+        head: Duration::from_secs(limits.head_seconds),
+        life: Duration::from_secs(limits.connection_seconds),
+        stop: Duration::from_secs(limits.stop_seconds),
+    };
+    let (stop, stopped) = watch::channel(());
+    let signals = signals()?;
+    let app = http::app(Arc::clone(&relay), bounds);
+    let probes = http::health(Arc::clone(&relay));
+    telemetry::started(durability);
+    tokio::select! {
+        _ = async {
+            tokio::join!(
+                serve::serve(public, app, connections, told(stopped.clone())),
+                serve::serve(health, probes, connections, told(stopped)),
+                async {
+                    signals.await;
+                    telemetry::stopping();
+                    drop(stop);
+                },
+            )
+        } => {}
+        () = tasks::sweep(relay) => {}
+    }
+    telemetry::stopped();
+    Ok(())
+}
+
+async fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, Failure> {
+    let seed = getrandom::u64().map_err(|_| Failure::Random)?;
+    Ok(match config {
+        StoreConfig::Embedded { path } => Arc::new(Embedded::open(path, seed)?),
+        StoreConfig::Redis {
+            url, connections, ..
+        } => Arc::new(Redis::connect(url, *connections, seed).await?),
+    })
+}
+
+const fn allows_volatile(config: &StoreConfig) -> bool {
+    matches!(
+        config,
+        StoreConfig::Redis {
+            allow_volatile: true,
+            ..
+        }
+    )
+}
+
+async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|_| Failure::Listen(address))
+}
+
+/// Resolves on SIGTERM or SIGINT.
+fn signals() -> Result<impl Future<Output = ()>, Failure> {
+    let signal = |kind| tokio::signal::unix::signal(kind).map_err(|_| Failure::Signals);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Resolves when the sender is dropped.
+async fn told(mut stopped: watch::Receiver<()>) {
+    while stopped.changed().await.is_ok() {}
+}

@@ -1,0 +1,116 @@
+//! The routes of SPEC 6. Requests are parsed into protocol types here and decided about elsewhere.
+
+mod devices;
+mod guard;
+mod health;
+mod public;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post, put},
+};
+use http::{HeaderValue, header};
+use sotto_protocol::{
+    id::LineId,
+    limits::{CHUNK_BYTES, LOG_RECORD_BYTES, PAGE_BODY_BYTES, STATEMENT_BYTES},
+};
+
+use self::guard::Guard;
+pub use self::health::health;
+use crate::{error::Error, relay::Relay};
+
+/// How much one process takes at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Requests in progress; further ones get 503.
+    pub in_flight: usize,
+    /// From the end of a request's head to its answer.
+    pub request_timeout: Duration,
+}
+
+/// Every route the world may use.
+pub fn app(relay: Arc<Relay>, bounds: Bounds) -> Router {
+    let guard = Arc::new(Guard::new(bounds));
+    Router::new()
+        .route("/v1/{line}/bundle", get(public::bundle))
+        .route(
+            "/v1/{line}/in",
+            post(public::submit)
+                .layer(DefaultBodyLimit::max(CHUNK_BYTES))
+                .get(devices::drain),
+        )
+        .route("/v1/{line}/out/{board}/{page}", get(public::page))
+        .route(
+            "/v1/{line}/in/ack",
+            post(devices::acknowledge).layer(DefaultBodyLimit::max(ACK_BYTES)),
+        )
+        .route(
+            "/v1/{line}/out/{board}/{cycle}/{page}",
+            put(devices::write_page).layer(DefaultBodyLimit::max(PAGE_BODY_BYTES)),
+        )
+        .route(
+            "/v1/{line}/log/{desk}",
+            get(devices::read_log)
+                .post(devices::append_log)
+                .layer(DefaultBodyLimit::max(LOG_RECORD_BYTES)),
+        )
+        .route(
+            "/v1/{line}/statement/{kind}",
+            put(public::put_statement).layer(DefaultBodyLimit::max(STATEMENT_BYTES)),
+        )
+        .with_state(relay)
+        .layer(middleware::from_fn_with_state(guard, guard::guard))
+        .layer(middleware::map_response(uniform))
+}
+
+/// Body of an acknowledgement.
+const ACK_BYTES: usize = 24;
+/// What a phone or drainer is asked to wait after 503.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        if matches!(self, Self::Busy | Self::Unavailable) {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response
+    }
+}
+
+/// Error answers have no body and no header of their own, whoever made them.
+async fn uniform(response: Response) -> Response {
+    let status = response.status();
+    let mut response = if status.is_success() {
+        response
+    } else {
+        let retry = response.headers().get(header::RETRY_AFTER).cloned();
+        let mut bare = status.into_response();
+        if let Some(value) = retry {
+            bare.headers_mut().insert(header::RETRY_AFTER, value);
+        }
+        bare
+    };
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn line(text: &str) -> Result<LineId, Error> {
+    // One spelling only: a path is part of what devices sign and of what caches compare.
+    LineId::parse(text)
+        .filter(|line| line.to_text() == text)
+        .ok_or(Error::Unknown)
+}
+
+fn binary(body: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response()
+}

@@ -1,0 +1,217 @@
+//! The use cases: what may be stored and what is shown to whom.
+//!
+//! Names neither HTTP nor a database. A line that does not exist and one that is empty are treated
+//! alike everywhere but where the difference is public anyway (its bundle).
+
+mod devices;
+mod lines;
+mod statements;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use sotto_protocol::{
+    bundle::{Pin, day_of},
+    drain::{Cursor, DrainPage},
+    envelope::{Class, EnvelopeHeader},
+    hash,
+    id::{Board, LineId},
+    limits::{CYCLE_FUTURE_SECONDS, DAY_SECONDS, ENVELOPE_BYTES, MAX_PAGES, RETENTION_DAYS},
+    log::{LogHeader, LogPage},
+    page::PageHeader,
+};
+
+use self::lines::Lines;
+pub use self::{
+    devices::{Device, SignedRequest},
+    statements::Kind,
+};
+use crate::{
+    admission::Admission,
+    clock::Clock,
+    error::Error,
+    keys::RelaySecrets,
+    store::{PageSlot, Post, Store},
+};
+
+/// One relay for a few lines.
+#[derive(Debug)]
+pub struct Relay {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    admission: Arc<dyn Admission>,
+    secrets: RelaySecrets,
+    lines: Lines,
+}
+
+/// The bundle and what stands beside it.
+#[derive(Debug, Clone)]
+pub struct BundleAnswer {
+    /// JSON.
+    pub json: Bytes,
+    /// Served cycles of *new* and *old*.
+    pub cycles: [u64; 2],
+}
+
+impl Relay {
+    /// A relay that serves `pins`.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        admission: Arc<dyn Admission>,
+        secrets: RelaySecrets,
+        pins: &[Pin],
+    ) -> Self {
+        let pins: BTreeMap<LineId, Pin> = pins.iter().map(|pin| (pin.line, *pin)).collect();
+        Self {
+            store,
+            clock,
+            admission,
+            secrets,
+            lines: Lines::new(pins),
+        }
+    }
+
+    /// The store, for health checks.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Everything a client needs to know about a line.
+    pub async fn bundle(&self, line: LineId) -> Result<BundleAnswer, Error> {
+        let state = self.line(line).await?;
+        let cycles = self.store.served(line).await?;
+        Ok(BundleAnswer {
+            json: state.bundle.clone(),
+            cycles,
+        })
+    }
+
+    /// Takes one envelope or chunk from anyone. `Ok` means it is stored.
+    pub async fn submit(&self, line: LineId, body: Bytes) -> Result<(), Error> {
+        let header = EnvelopeHeader::parse(&body).map_err(|_| Error::Malformed)?;
+        self.line(line).await?;
+        self.admission.admit(line, &body).await?;
+        let post = Post {
+            class: header.class,
+            address: header.address,
+            body,
+        };
+        Ok(self.store.append(line, post, self.clock.now()).await?)
+    }
+
+    /// A page of the served cycle; the same bytes for everybody, also where nobody wrote one.
+    pub async fn page(&self, line: LineId, board: Board, page: u32) -> Result<Vec<u8>, Error> {
+        if page >= MAX_PAGES {
+            return Err(Error::Malformed);
+        }
+        let served = self.store.read_page(line, board, page).await?;
+        let header = PageHeader {
+            board,
+            page,
+            cycle: served.cycle,
+        };
+        // Made whether needed or not: an empty page takes as long as a written one.
+        let fill = header.fill(self.secrets.fill(), line);
+        Ok(match served.body {
+            Some(body) => header.with_body(&body),
+            None => header.with_body(&fill),
+        })
+    }
+
+    /// Records of the inbox after a cursor.
+    pub async fn drain(
+        &self,
+        drainer: &Device,
+        after: Option<Cursor>,
+        max: usize,
+    ) -> Result<DrainPage, Error> {
+        drainer.must_drain()?;
+        Ok(self.store.read(drainer.line, after, max).await?)
+    }
+
+    /// How far a drainer has put everything in safety.
+    pub async fn acknowledge(&self, drainer: &Device, cursor: Cursor) -> Result<(), Error> {
+        drainer.must_drain()?;
+        let state = self.line(drainer.line).await?;
+        let drainers = state.drainers();
+        let stored = self
+            .store
+            .acknowledge(drainer.line, drainer.id, cursor, &drainers);
+        Ok(stored.await?)
+    }
+
+    /// Writes one page of one cycle.
+    pub async fn write_page(
+        &self,
+        drainer: &Device,
+        slot: PageSlot,
+        body: Bytes,
+    ) -> Result<(), Error> {
+        drainer.must_drain()?;
+        let (envelopes, rest) = body.as_chunks::<ENVELOPE_BYTES>();
+        let whole = envelopes.iter().all(|envelope| {
+            EnvelopeHeader::parse(envelope).is_ok_and(|header| header.class == Class::Envelope)
+        });
+        if !whole || !rest.is_empty() {
+            return Err(Error::Malformed);
+        }
+        let state = self.line(drainer.line).await?;
+        let length = state.statement.policy.cycle_seconds(slot.board);
+        let begins = slot.cycle.checked_mul(length).ok_or(Error::Malformed)?;
+        if begins.abs_diff(self.clock.now()) > CYCLE_FUTURE_SECONDS {
+            return Err(Error::Conflict);
+        }
+        let pages = state.pages(slot.board, slot.cycle).ok_or(Error::Conflict)?;
+        if slot.page >= pages {
+            return Err(Error::Malformed);
+        }
+        let stored = self.store.write_page(drainer.line, slot, pages, body);
+        Ok(stored.await?)
+    }
+
+    /// Records of a desk's log, or of the line's (log 0).
+    pub async fn read_log(
+        &self,
+        device: &Device,
+        log: u16,
+        from: u64,
+        max: usize,
+    ) -> Result<LogPage, Error> {
+        device.may_see(log)?;
+        Ok(self.store.read_log(device.line, log, from, max).await?)
+    }
+
+    /// Appends a record at the position it names.
+    pub async fn append_log(&self, device: &Device, log: u16, record: Bytes) -> Result<(), Error> {
+        device.may_see(log)?;
+        let header = LogHeader::parse(&record).map_err(|_| Error::Malformed)?;
+        let stored = self
+            .store
+            .append_log(device.line, log, header.position, record);
+        Ok(stored.await?)
+    }
+
+    /// Deletes what is past on every line.
+    pub async fn sweep(&self) -> Result<(), Error> {
+        let now = self.clock.now();
+        for line in self.lines.ids() {
+            let days = match self.line(line).await {
+                Ok(state) => u64::from(state.statement.policy.retention_days),
+                Err(_) => RETENTION_DAYS,
+            };
+            let kept = days.clamp(1, RETENTION_DAYS) * DAY_SECONDS;
+            self.store
+                .sweep(line, now.saturating_sub(kept), now)
+                .await?;
+            let past = statements::past(&self.store.statements(line).await?, day_of(now));
+            self.store.remove_statements(line, &past).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A nonce as it is remembered: names neither device nor request.
+fn nonce_token(device: &[u8], nonce: &[u8]) -> [u8; 32] {
+    hash::digest(&[b"sotto/1 nonce", device, nonce])
+}

@@ -1,0 +1,101 @@
+//! What is known of each line, put together from its statements and kept for a moment.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use sotto_protocol::{
+    bundle::Pin,
+    id::{Board, DeviceId, LineId},
+    statement::{Boards, DeviceRole, LineStatement, Roster},
+};
+
+use super::{Relay, statements};
+use crate::error::Error;
+
+/// A line as its valid statements describe it.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// The bytes everybody gets.
+    pub(super) bundle: Bytes,
+    pub(super) statement: LineStatement,
+    pub(super) roster: Option<Roster>,
+    pub(super) boards: Option<Boards>,
+}
+
+impl Line {
+    pub(super) fn drainers(&self) -> Vec<DeviceId> {
+        let devices = self.roster.iter().flat_map(|roster| &roster.devices);
+        devices
+            .filter(|device| device.role == DeviceRole::Drainer)
+            .map(sotto_protocol::statement::DeviceEntry::id)
+            .collect()
+    }
+
+    pub(super) fn pages(&self, board: Board, cycle: u64) -> Option<u32> {
+        self.boards.as_ref()?.pages(board, cycle)
+    }
+}
+
+/// The lines this relay serves.
+#[derive(Debug)]
+pub(super) struct Lines {
+    pins: BTreeMap<LineId, Pin>,
+    kept: Mutex<BTreeMap<LineId, (u64, Arc<Line>)>>,
+}
+
+/// A put through another relay process of the same store is seen after this long.
+const KEEP_SECONDS: u64 = 2;
+
+impl Lines {
+    pub(super) const fn new(pins: BTreeMap<LineId, Pin>) -> Self {
+        Self {
+            pins,
+            kept: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    pub(super) fn ids(&self) -> Vec<LineId> {
+        self.pins.keys().copied().collect()
+    }
+
+    pub(super) fn pin(&self, line: LineId) -> Result<Pin, Error> {
+        self.pins.get(&line).copied().ok_or(Error::Unknown)
+    }
+
+    fn kept(&self, line: LineId, now: u64) -> Option<Arc<Line>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, state) = kept.get(&line)?;
+        (*at..=at.saturating_add(KEEP_SECONDS))
+            .contains(&now)
+            .then(|| Arc::clone(state))
+    }
+
+    fn keep(&self, line: LineId, now: u64, state: &Arc<Line>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(line, (now, Arc::clone(state)));
+    }
+
+    pub(super) fn forget(&self, line: LineId) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.remove(&line);
+    }
+}
+
+impl Relay {
+    /// The line, if its statements are valid now.
+    pub(super) async fn line(&self, line: LineId) -> Result<Arc<Line>, Error> {
+        let pin = self.lines.pin(line)?;
+        let now = self.clock.now();
+        if let Some(state) = self.lines.kept(line, now) {
+            return Ok(state);
+        }
+        let stored = self.store.statements(line).await?;
+        let state = statements::assemble(pin, &stored, now).ok_or(Error::Unknown)?;
+        let state = Arc::new(state);
+        self.lines.keep(line, now, &state);
+        Ok(state)
+    }
+}

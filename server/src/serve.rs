@@ -1,0 +1,94 @@
+//! Connections: accepted, bounded, served, and finished when it is time to stop.
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+};
+
+use crate::telemetry;
+
+/// Bounds on connections.
+#[derive(Debug, Clone, Copy)]
+pub struct Connections {
+    /// Open at once; further ones wait in the kernel's queue.
+    pub most: usize,
+    /// Until a request's head must be complete, and between two requests.
+    pub head: Duration,
+    /// Longest life of one.
+    pub life: Duration,
+    /// To finish what is in progress when told to stop.
+    pub stop: Duration,
+}
+
+/// Serves `app` until `stop` resolves, then finishes what is in progress.
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    bounds: Connections,
+    stop: impl Future<Output = ()>,
+) {
+    let free = Arc::new(Semaphore::new(bounds.most));
+    let graceful = GracefulShutdown::new();
+    let mut open = JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        // What is finished leaves the set here, so that it cannot grow with the number served.
+        while open.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            accepted = accept(&listener, &free) => accepted,
+        };
+        let Ok((stream, permit)) = accepted else {
+            telemetry::accept_failed();
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(bounds.head)
+            .max_buf_size(HEAD_BYTES);
+        let service = TowerToHyperService::new(app.clone());
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection.into_owned());
+        open.spawn(async move {
+            let _permit = permit;
+            // How a connection ends is nobody's business.
+            let _ended = tokio::time::timeout(bounds.life, connection).await;
+        });
+    }
+    drop(listener);
+    let _in_time = tokio::time::timeout(bounds.stop, graceful.shutdown()).await;
+    open.shutdown().await;
+}
+
+/// After a failed accept, mostly for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Largest head of a request; also the read buffer of a connection.
+const HEAD_BYTES: usize = 16_384;
+
+/// The next connection. The caller's address is dropped here and goes nowhere else.
+async fn accept(
+    listener: &TcpListener,
+    free: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    if free.available_permits() == 0 {
+        telemetry::connections_full();
+    }
+    let permit = Arc::clone(free).acquire_owned().await;
+    let permit = permit.map_err(|_| io::Error::other("closed"))?;
+    let (stream, _) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((stream, permit))
+}
