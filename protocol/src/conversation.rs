@@ -79,6 +79,15 @@ pub struct Outgoing {
     receiver: SealingPublicKey,
 }
 
+/// An epoch-0 message and the index by which it will be acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedFirst {
+    /// To be posted.
+    pub envelope: Envelope,
+    /// In epoch 0.
+    pub index: u32,
+}
+
 impl Outgoing {
     /// The message's epoch and index, as acknowledgements name it.
     pub const fn number(&self) -> (u32, u32) {
@@ -184,7 +193,7 @@ impl Conversation {
         prekey: &SealingPublicKey,
         day: u32,
         rng: &mut impl CryptoRng,
-    ) -> Result<Envelope, Reject> {
+    ) -> Result<SealedFirst, Reject> {
         if !self.is_first_contact() {
             return Err(Reject);
         }
@@ -199,7 +208,10 @@ impl Conversation {
         let mut next = sending.clone();
         next.next = next.next.checked_add(1).ok_or(Reject)?;
         self.sending = Some(next);
-        Ok(envelope)
+        Ok(SealedFirst {
+            envelope,
+            index: message.index,
+        })
     }
 
     /// Gives a message the next index, opening this side's next epoch if it is due.

@@ -1,1 +1,19 @@
-//! Sotto.
+//! Everything a client does, without sockets or screens: the tipster's and the desk's engines, the
+//! administrator's ceremony, and how their state is sealed and kept.
+//!
+//! Engines take commands, time and randomness, and give back what is to be sent or shown. What
+//! changes state comes wrapped in [`keep::Unsaved`], so that nothing is sent before it is saved.
+#![forbid(unsafe_code)]
+
+pub mod ceremony;
+pub mod desk;
+pub mod keep;
+pub mod link;
+pub mod relay;
+pub mod sealed;
+pub mod sitting;
+pub mod text;
+pub mod timetable;
+pub mod tipster;
+pub mod transport;
+pub mod vault;

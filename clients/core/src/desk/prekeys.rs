@@ -1,0 +1,157 @@
+//! Prekeys: one per UTC day, published ahead, erased when nothing can need them any more.
+
+use std::collections::BTreeMap;
+
+use rand_core::CryptoRng;
+use sotto_protocol::id::Board;
+use sotto_protocol::{
+    bundle::{Published, day_of},
+    limits::{DAY_SECONDS, MAX_PAGES, PREKEY_DAYS_AHEAD},
+    secret::SealingSecret,
+    statement::{BoardSize, Boards, DeskStatement, Policy, Statement},
+};
+
+use super::{Desk, Row};
+
+/// Private halves, and what was last published.
+#[derive(Debug)]
+pub(super) struct Prekeys {
+    pub(super) secrets: BTreeMap<u32, SealingSecret>,
+    pub(super) serial: u64,
+    /// The UTC day of the last publication; 0 before the first.
+    pub(super) published: u32,
+    pub(super) boards: Boards,
+}
+
+impl Default for Prekeys {
+    fn default() -> Self {
+        let smallest = vec![BoardSize {
+            pages: SMALLEST_BOARD,
+            first_cycle: 0,
+        }];
+        Self {
+            secrets: BTreeMap::new(),
+            serial: 0,
+            published: 0,
+            boards: Boards {
+                new: smallest.clone(),
+                old: smallest,
+            },
+        }
+    }
+}
+
+/// Pages of a board that has hardly anything on it.
+const SMALLEST_BOARD: u32 = 4;
+/// Days a statement outlives its own day, so that a drainer's weekend does not close the line.
+const GRACE_DAYS: u64 = 14;
+/// Days after its own that a prekey is kept for what was sealed just before it changed.
+const KEEP_DAYS: u32 = 2;
+/// Sizes of a board that a statement names at most.
+const MAX_SIZES: usize = 4;
+
+impl Desk {
+    /// Statements that are due: daily, when a board grows, and when the relay has lost them.
+    pub(super) fn publish(
+        &mut self,
+        published: &Published,
+        now: u64,
+        rng: &mut impl CryptoRng,
+    ) -> Vec<Vec<u8>> {
+        let today = day_of(now);
+        let has_grown = self.grow_boards(&published.line.policy, now);
+        let mut shown = published.desks.iter();
+        let is_shown = shown.any(|desk| {
+            desk.desk == self.number && desk.day == today && desk.serial == self.prekeys.serial
+        });
+        self.erase_past(today);
+        if is_shown && !has_grown && self.prekeys.published == today {
+            return Vec::new();
+        }
+        let highest = published.desks.iter().map(|desk| desk.serial).max();
+        let last = highest.unwrap_or(0).max(self.prekeys.serial);
+        self.prekeys.serial = last.saturating_add(1).max(now);
+        self.prekeys.published = today;
+        self.changed.insert(Row::Meta);
+        let days = today..=today.saturating_add(PREKEY_DAYS_AHEAD);
+        days.map(|day| self.statement(day, now, rng)).collect()
+    }
+
+    fn statement(&mut self, day: u32, now: u64, rng: &mut impl CryptoRng) -> Vec<u8> {
+        let secret = self.prekeys.secrets.entry(day);
+        let prekey = secret.or_insert_with(|| SealingSecret::make(rng)).public();
+        let end = u64::from(day).saturating_add(1 + GRACE_DAYS);
+        let statement = DeskStatement {
+            line: self.line(),
+            desk: self.number,
+            serial: self.prekeys.serial,
+            day,
+            prekey,
+            issued: now,
+            expires: end.saturating_mul(DAY_SECONDS),
+            boards: Some(self.prekeys.boards.clone()),
+            relay_statement: None,
+        };
+        self.identity.sign(statement.to_dsse())
+    }
+
+    /// The prekeys an envelope sealed on `day` (mod 256) may be for, likeliest first.
+    pub(super) fn prekeys_of(&self, day: u8, now: u64) -> Vec<SealingSecret> {
+        let today = day_of(now);
+        let age = today.to_le_bytes()[0].wrapping_sub(day);
+        // A phone's clock may be a day ahead.
+        let sealed = if age == u8::MAX {
+            today.saturating_add(1)
+        } else {
+            today.saturating_sub(u32::from(age))
+        };
+        let secrets = &self.prekeys.secrets;
+        let before = secrets.range(..=sealed).rev().take(2);
+        let after = secrets.range(sealed.saturating_add(1)..).take(1);
+        before.chain(after).map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Once a later prekey has been in use for [`KEEP_DAYS`] and everything posted is drained.
+    fn erase_past(&mut self, today: u32) {
+        if !self.is_drained {
+            return;
+        }
+        let in_use = today.saturating_sub(KEEP_DAYS);
+        let newest = self.prekeys.secrets.range(..=in_use).next_back();
+        if let Some(newest) = newest.map(|(day, _)| *day) {
+            let before = self.prekeys.secrets.len();
+            self.prekeys.secrets.retain(|day, _| *day >= newest);
+            if self.prekeys.secrets.len() < before {
+                self.changed.insert(Row::Meta);
+            }
+        }
+    }
+
+    /// Boards hold at least what is pending / 3.2, from two cycles ahead on. Whether one has grown.
+    fn grow_boards(&mut self, policy: &Policy, now: u64) -> bool {
+        let mut has_grown = false;
+        for board in Board::ALL {
+            let pending = self.pending_on(policy, board, now);
+            let needed = (pending.saturating_mul(10) / 32 + 1).next_power_of_two();
+            let needed = u32::try_from(needed).unwrap_or(MAX_PAGES).min(MAX_PAGES);
+            let first_cycle = policy.cycle(board, now).saturating_add(2);
+            let sizes = match board {
+                Board::New => &mut self.prekeys.boards.new,
+                Board::Old => &mut self.prekeys.boards.old,
+            };
+            let largest = sizes.last().map_or(0, |size| size.pages);
+            if needed <= largest || sizes.last().is_some_and(|s| s.first_cycle >= first_cycle) {
+                continue;
+            }
+            sizes.push(BoardSize {
+                pages: needed,
+                first_cycle,
+            });
+            if sizes.len() > MAX_SIZES {
+                sizes.remove(0);
+            }
+            has_grown = true;
+        }
+        has_grown
+    }
+}

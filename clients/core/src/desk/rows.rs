@@ -1,0 +1,218 @@
+//! The desk's state as rows of bytes, which a store seals and writes together. Not on the wire.
+
+use sotto_protocol::{
+    drain::Cursor,
+    seal::Envelope,
+    secret::SealingSecret,
+    statement::{BoardSize, Boards},
+    wire::{DecodeError, Reader, Writer},
+};
+use zeroize::Zeroizing;
+
+use super::{
+    Case, Desk, Identity, Progress,
+    inbox::{Held, Unopened},
+    prekeys::Prekeys,
+};
+
+/// Which row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Row {
+    /// Keys, prekeys, cursor and progress.
+    Meta,
+    /// Envelopes nobody could open yet.
+    Unopened,
+    /// One conversation.
+    Case(u32),
+}
+
+impl Row {
+    /// Under which number it is kept.
+    pub const fn number(self) -> u64 {
+        match self {
+            Self::Meta => 0,
+            Self::Unopened => 1,
+            // Conversations count from 1.
+            Self::Case(number) => number as u64 + 1,
+        }
+    }
+
+    /// Reads [`Self::number`].
+    pub fn from_number(number: u64) -> Option<Self> {
+        match number {
+            0 => Some(Self::Meta),
+            1 => Some(Self::Unopened),
+            _ => u32::try_from(number - 1).ok().map(Self::Case),
+        }
+    }
+}
+
+/// Rows that changed together.
+pub type Rows = Vec<(Row, Zeroizing<Vec<u8>>)>;
+
+/// The rows are not a desk's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the desk's store is damaged or written by a newer version; restore it from your copy")]
+pub struct RowError;
+
+impl From<DecodeError> for RowError {
+    fn from(_: DecodeError) -> Self {
+        Self
+    }
+}
+
+const VERSION: u8 = 1;
+const ROOM: usize = 16_384;
+
+impl Desk {
+    /// Puts a desk together from all its rows.
+    pub fn from_rows(rows: &Rows) -> Result<Self, RowError> {
+        let meta = rows.iter().find(|(row, _)| *row == Row::Meta);
+        let (_, meta) = meta.ok_or(RowError)?;
+        let mut desk = Self::read_meta(meta)?;
+        for (row, bytes) in rows {
+            match row {
+                Row::Meta => {}
+                Row::Unopened => desk.unopened = Unopened::read(bytes)?,
+                Row::Case(number) => {
+                    desk.cases.insert(*number, Case::from_bytes(bytes)?);
+                }
+            }
+        }
+        let numbers: Vec<u32> = desk.cases.keys().copied().collect();
+        for number in numbers {
+            desk.expect(number);
+        }
+        Ok(desk)
+    }
+
+    /// The rows that changed since the last call.
+    pub(super) fn rows(&mut self) -> Rows {
+        std::mem::take(&mut self.changed)
+            .into_iter()
+            .filter_map(|row| {
+                let bytes = match row {
+                    Row::Meta => self.meta(),
+                    Row::Unopened => self.unopened.to_bytes(),
+                    Row::Case(number) => self.cases.get(&number)?.to_bytes(),
+                };
+                Some((row, bytes))
+            })
+            .collect()
+    }
+
+    fn meta(&self) -> Zeroizing<Vec<u8>> {
+        let out = Writer::with_capacity(ROOM)
+            .u8(VERSION)
+            .bytes(&self.identity.to_bytes())
+            .u16(self.number)
+            .u8(u8::from(self.is_drained));
+        let out = self
+            .progress
+            .iter()
+            .fold(out, |out, p| out.u64(p.cycle).u32(p.page));
+        let out = match self.cursor {
+            None => out.u8(0),
+            Some(cursor) => out.u8(1).bytes(&cursor.to_bytes()),
+        };
+        let prekeys = &self.prekeys;
+        let out = out.u64(prekeys.serial).u32(prekeys.published);
+        let out = [&prekeys.boards.new, &prekeys.boards.old]
+            .into_iter()
+            .fold(out, |out, sizes| {
+                let out = count(out, sizes.len());
+                sizes
+                    .iter()
+                    .fold(out, |out, size| out.u32(size.pages).u64(size.first_cycle))
+            });
+        let out = count(out, prekeys.secrets.len());
+        let secrets = prekeys.secrets.iter();
+        let out = secrets.fold(out, |out, (day, key)| out.u32(*day).bytes(key.as_bytes()));
+        Zeroizing::new(out.finish())
+    }
+
+    fn read_meta(bytes: &[u8]) -> Result<Self, RowError> {
+        let mut reader = Reader::new(bytes);
+        let from = &mut reader;
+        from.version(VERSION)?;
+        let mut desk = Self::empty(Identity::read(from)?);
+        desk.number = from.u16()?;
+        desk.is_drained = from.u8()? == 1;
+        for progress in &mut desk.progress {
+            *progress = Progress {
+                cycle: from.u64()?,
+                page: from.u32()?,
+            };
+        }
+        if from.u8()? == 1 {
+            desk.cursor = Some(Cursor::from_bytes(from.bytes(24)?)?);
+        }
+        let (serial, published) = (from.u64()?, from.u32()?);
+        let size = |from: &mut Reader<'_>| {
+            Ok(BoardSize {
+                pages: from.u32()?,
+                first_cycle: from.u64()?,
+            })
+        };
+        let boards = Boards {
+            new: list(from, size)?,
+            old: list(from, size)?,
+        };
+        let secrets = list(from, |from| {
+            Ok((from.u32()?, SealingSecret::from_bytes(from.array()?)))
+        })?;
+        desk.prekeys = Prekeys {
+            secrets: secrets.into_iter().collect(),
+            serial,
+            published,
+            boards,
+        };
+        reader.finish()?;
+        Ok(desk)
+    }
+}
+
+impl Unopened {
+    fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let out = count(Writer::default().u8(VERSION), self.0.len());
+        let out = self.0.iter().fold(out, |out, held| {
+            bytes(out.u64(held.arrived), held.envelope.as_bytes())
+        });
+        Zeroizing::new(out.finish())
+    }
+
+    fn read(row: &[u8]) -> Result<Self, RowError> {
+        let mut reader = Reader::new(row);
+        reader.version(VERSION)?;
+        let held = list(&mut reader, |from| {
+            Ok(Held {
+                arrived: from.u64()?,
+                envelope: Envelope::parse(read_bytes(from)?.to_vec())
+                    .map_err(|_| DecodeError::Field)?,
+            })
+        })?;
+        reader.finish()?;
+        Ok(Self(held))
+    }
+}
+
+pub(super) fn count(out: Writer, count: usize) -> Writer {
+    out.u32(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+pub(super) fn bytes(out: Writer, bytes: &[u8]) -> Writer {
+    count(out, bytes.len()).bytes(bytes)
+}
+
+pub(super) fn read_bytes(from: &mut Reader<'_>) -> Result<Zeroizing<Vec<u8>>, DecodeError> {
+    let length = usize::try_from(from.u32()?).map_err(|_| DecodeError::Field)?;
+    Ok(Zeroizing::new(from.bytes(length)?.to_vec()))
+}
+
+pub(super) fn list<T>(
+    from: &mut Reader<'_>,
+    read: impl Fn(&mut Reader<'_>) -> Result<T, DecodeError>,
+) -> Result<Vec<T>, DecodeError> {
+    let count = from.u32()?;
+    (0..count).map(|_| read(from)).collect()
+}

@@ -1,0 +1,205 @@
+//! The routes of SPEC 6 as functions.
+
+use rand_core::CryptoRng;
+use sotto_protocol::{
+    drain::{Cursor, DrainPage},
+    id::{Board, DeviceId, LineId},
+    limits::DRAIN_MAX,
+    request::{RequestKey, RequestParts},
+    secret::random,
+};
+
+use crate::{
+    timetable::Due,
+    transport::{Method, Request, Response, Transport, Unreachable},
+};
+
+/// Why a relay did not do what it was asked. For people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RelayError {
+    /// Not reached, or too busy; asking again is safe.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    /// 404.
+    #[error("this relay does not know the line, or the line's keys have expired; check the link")]
+    NoLine,
+    /// 401.
+    #[error(
+        "the relay does not accept this device; is it in the published roster, and is the clock right?"
+    )]
+    Unauthorised,
+    /// 409.
+    #[error("the relay has something newer already")]
+    Conflict,
+    /// 400, 413.
+    #[error("the relay refuses this; the programs may be of different versions")]
+    Refused,
+    /// Anything SPEC 6 does not list.
+    #[error("the answer is not a relay's; check the address of the link")]
+    Strange,
+}
+
+/// What a device signs its requests with.
+#[derive(Debug, Clone)]
+pub struct Signer {
+    /// Its id in the roster.
+    pub device: DeviceId,
+    /// Agreed with the relay.
+    pub key: RequestKey,
+}
+
+/// A signer, the time and a fresh nonce: good for one request.
+#[derive(Debug)]
+pub struct Stamp<'s> {
+    signer: &'s Signer,
+    created: u64,
+    nonce: [u8; 16],
+}
+
+impl Signer {
+    /// For the next request, made at `now` (unix seconds).
+    pub fn stamp(&self, now: u64, rng: &mut impl CryptoRng) -> Stamp<'_> {
+        Stamp {
+            signer: self,
+            created: now,
+            nonce: random(rng),
+        }
+    }
+}
+
+/// One line at one relay.
+#[derive(Debug)]
+pub struct Relay<'t, T> {
+    transport: &'t T,
+    line: LineId,
+}
+
+/// The bundle as it came, and the cycles named beside it.
+#[derive(Debug, Clone)]
+pub struct BundleAnswer {
+    /// JSON.
+    pub json: Vec<u8>,
+    /// Of *new* and *old*.
+    pub cycles: [u64; 2],
+}
+
+impl<'t, T: Transport> Relay<'t, T> {
+    /// Requests for `line` over `transport`.
+    pub const fn new(transport: &'t T, line: LineId) -> Self {
+        Self { transport, line }
+    }
+
+    /// GET bundle.
+    pub fn bundle(&self) -> Result<BundleAnswer, RelayError> {
+        let answer = self.ask(Method::Get, "/bundle", Vec::new())?;
+        let cycles = answer.cycles.as_deref().and_then(cycles);
+        Ok(BundleAnswer {
+            json: answer.body,
+            cycles: cycles.ok_or(RelayError::Strange)?,
+        })
+    }
+
+    /// GET one page.
+    pub fn page(&self, board: Board, page: u32) -> Result<Vec<u8>, RelayError> {
+        let path = format!("/out/{}/{page}", board.name());
+        Ok(self.ask(Method::Get, &path, Vec::new())?.body)
+    }
+
+    /// POST one envelope.
+    pub fn post(&self, envelope: Vec<u8>) -> Result<(), RelayError> {
+        self.ask(Method::Post, "/in", envelope).map(drop)
+    }
+
+    /// PUT one statement.
+    pub fn put_statement(&self, kind: &str, json: Vec<u8>) -> Result<(), RelayError> {
+        let path = format!("/statement/{kind}");
+        self.ask(Method::Put, &path, json).map(drop)
+    }
+
+    /// GET records after a cursor, signed.
+    pub fn drain(&self, stamp: &Stamp<'_>, after: Option<Cursor>) -> Result<DrainPage, RelayError> {
+        let after = after.map(Cursor::to_text).unwrap_or_default();
+        let query = format!("after={after}&max={DRAIN_MAX}");
+        let request = self.signed(stamp, (Method::Get, "/in", &query), Vec::new());
+        let answer = self.send(&request)?;
+        DrainPage::from_bytes(&answer.body).map_err(|_| RelayError::Strange)
+    }
+
+    /// POST an acknowledgement, signed.
+    pub fn acknowledge(&self, stamp: &Stamp<'_>, cursor: Cursor) -> Result<(), RelayError> {
+        let target = (Method::Post, "/in/ack", "");
+        let request = self.signed(stamp, target, cursor.to_bytes());
+        self.send(&request).map(drop)
+    }
+
+    /// PUT one page of one cycle, signed.
+    pub fn put_page(&self, stamp: &Stamp<'_>, due: Due, body: Vec<u8>) -> Result<(), RelayError> {
+        let path = format!("/out/{}/{}/{}", due.board.name(), due.cycle, due.page);
+        let request = self.signed(stamp, (Method::Put, &path, ""), body);
+        self.send(&request).map(drop)
+    }
+
+    fn ask(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Response, RelayError> {
+        self.send(&Request {
+            method,
+            target: self.path(path),
+            headers: Vec::new(),
+            body,
+        })
+    }
+
+    fn signed(
+        &self,
+        stamp: &Stamp<'_>,
+        (method, path, query): (Method, &str, &str),
+        body: Vec<u8>,
+    ) -> Request {
+        let path = self.path(path);
+        let parts = RequestParts {
+            method: method.name(),
+            path: &path,
+            query,
+            body: &body,
+        };
+        let Signer { device, key } = stamp.signer;
+        let signed = key.sign(parts, *device, stamp.created, stamp.nonce);
+        let headers = vec![
+            ("content-digest", signed.content_digest),
+            ("signature-input", signed.signature_input),
+            ("signature", signed.signature),
+        ];
+        let target = if query.is_empty() {
+            path
+        } else {
+            format!("{path}?{query}")
+        };
+        Request {
+            method,
+            target,
+            headers,
+            body,
+        }
+    }
+
+    fn send(&self, request: &Request) -> Result<Response, RelayError> {
+        let answer = self.transport.send(request)?;
+        match answer.status {
+            200 | 204 => Ok(answer),
+            400 | 413 => Err(RelayError::Refused),
+            401 => Err(RelayError::Unauthorised),
+            404 => Err(RelayError::NoLine),
+            408 | 429 | 502..=504 => Err(RelayError::Unreachable(Unreachable)),
+            409 => Err(RelayError::Conflict),
+            _ => Err(RelayError::Strange),
+        }
+    }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/v1/{}{rest}", self.line.to_text())
+    }
+}
+
+fn cycles(header: &str) -> Option<[u64; 2]> {
+    let (new, old) = header.split_once(',')?;
+    Some([new.parse().ok()?, old.parse().ok()?])
+}

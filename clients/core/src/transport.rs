@@ -1,0 +1,78 @@
+//! How requests reach a relay. A trait, because phones, programs and tests each have their own way.
+
+#[cfg(feature = "http")]
+mod http;
+
+use std::fmt;
+
+#[cfg(feature = "http")]
+pub use self::http::Http;
+
+/// The methods of SPEC 6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Ask.
+    Get,
+    /// Append.
+    Post,
+    /// Write once.
+    Put,
+}
+
+impl Method {
+    /// As it stands in a request.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+        }
+    }
+}
+
+/// One request.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What to do.
+    pub method: Method,
+    /// From the first slash, with query.
+    pub target: String,
+    /// Only what SPEC 6 names; nothing that describes the program or the person.
+    pub headers: Vec<(&'static str, String)>,
+    /// Empty for none.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Request(..)")
+    }
+}
+
+/// One answer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// `sotto-cycles`.
+    pub cycles: Option<String>,
+    /// At most as long as the longest answer of SPEC 6.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Response(..)")
+    }
+}
+
+/// No answer. Whatever was sent may or may not have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the relay cannot be reached; nothing is lost, try again later")]
+pub struct Unreachable;
+
+/// Sends requests, one after the other.
+pub trait Transport {
+    /// Waits for the answer.
+    fn send(&self, request: &Request) -> Result<Response, Unreachable>;
+}
