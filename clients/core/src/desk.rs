@@ -125,6 +125,11 @@ impl Desk {
         }
     }
 
+    /// Everything that has yet to be saved.
+    pub fn saved(&mut self) -> Change<()> {
+        self.change(())
+    }
+
     /// Who this device is.
     pub const fn identity(&self) -> &Identity {
         &self.identity

@@ -9,6 +9,8 @@ pub mod ceremony;
 pub mod desk;
 pub mod keep;
 pub mod link;
+#[cfg(feature = "native")]
+pub mod native;
 pub mod relay;
 pub mod sealed;
 pub mod sitting;

@@ -1,12 +1,6 @@
 //! How requests reach a relay. A trait, because phones, programs and tests each have their own way.
 
-#[cfg(feature = "http")]
-mod http;
-
 use std::fmt;
-
-#[cfg(feature = "http")]
-pub use self::http::Http;
 
 /// The methods of SPEC 6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

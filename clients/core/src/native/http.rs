@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ureq::{Agent, config::AutoHeaderValue, http};
 
-use super::{Method, Request, Response, Transport, Unreachable};
+use crate::transport::{Method, Request, Response, Transport, Unreachable};
 
 /// HTTP to one relay. Follows the usual proxy variables of the environment.
 #[derive(Debug)]

@@ -1,0 +1,52 @@
+//! The real world for native programs: network, disk, clock, randomness and a person at a terminal.
+
+mod ask;
+mod files;
+mod http;
+mod stop;
+
+use std::{
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use getrandom::SysRng;
+use rand_core::UnwrapErr;
+
+pub use self::{
+    ask::{code_and_rest, passphrase, text},
+    files::{Lock, StateDir},
+    http::Http,
+    stop::Stop,
+};
+
+/// The operating system's randomness.
+pub type Entropy = UnwrapErr<SysRng>;
+
+/// The operating system's randomness, after asking it once: where it works once it keeps working.
+pub fn entropy() -> Result<Entropy, Stop> {
+    match getrandom::u32() {
+        Ok(_) => Ok(UnwrapErr(SysRng)),
+        Err(_) => Err(Stop::refused("this machine gives no randomness")),
+    }
+}
+
+/// Unix seconds.
+pub fn now() -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that programs hand to engines"
+    )]
+    let now = SystemTime::now();
+    now.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// Waits, in a program that has nothing else to do.
+pub fn pause(time: Duration) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "programs of one thread wait here and nowhere else"
+    )]
+    thread::sleep(time);
+}

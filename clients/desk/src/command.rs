@@ -1,0 +1,216 @@
+//! The commands of `sotto-desk`.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+use clap::{Parser, Subcommand};
+use serde_json::{Value, json};
+use sotto_core::{
+    desk::{Case, Desk, DeskError, Direction, Identity, Status},
+    link::Link,
+    native::{self, Entropy, StateDir, Stop},
+};
+
+use crate::{drainer::Drainer, say::Say, store::Store};
+
+/// Read what people tell your line, and answer them.
+///
+/// One `sotto-desk run` stays on; `list`, `show` and `reply` work beside it.
+///
+/// Exit codes: 0 done, 1 refused, 2 wrong usage, 3 relay not reachable (nothing is lost).
+#[derive(Debug, Parser)]
+#[command(name = "sotto-desk", version)]
+pub(crate) struct Arguments {
+    /// Print JSON instead of sentences: one object, or one per line while running.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Where this desk keeps its state, encrypted.
+    #[arg(long, global = true, value_name = "DIR", default_value = "sotto-desk")]
+    state: PathBuf,
+    /// A file whose first line is the passphrase [default: ask].
+    #[arg(long, global = true, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make this device's keys and a card for the line's administrator.
+    Init {
+        /// The line's link, from `sotto line show`, in quotation marks.
+        #[arg(long)]
+        link: String,
+        /// Where the card is written.
+        #[arg(long, value_name = "FILE", default_value = "device.json")]
+        card: PathBuf,
+    },
+    /// Publish keys, read the inbox and write the boards, until stopped.
+    Run {
+        /// One round, then end.
+        #[arg(long)]
+        once: bool,
+    },
+    /// List conversations, those with news first.
+    List,
+    /// Show a conversation and mark it as read.
+    Show {
+        /// Its number in the list.
+        number: u32,
+        /// Leave it unread.
+        #[arg(long)]
+        peek: bool,
+    },
+    /// Answer a conversation. The text comes from a file or standard input.
+    Reply {
+        /// Its number in the list.
+        number: u32,
+        /// The text [default: standard input].
+        file: Option<PathBuf>,
+    },
+}
+
+pub(crate) fn run(arguments: Arguments, say: Say) -> Result<(), Stop> {
+    let rng = native::entropy()?;
+    let passphrase_file = arguments.passphrase_file.as_deref();
+    if let Command::Init { link, card } = &arguments.command {
+        let dir = StateDir::open(&arguments.state)?;
+        return init(dir, (link, card), passphrase_file, rng, say);
+    }
+    let dir = StateDir::open(&arguments.state)?;
+    if !Store::is_there(&dir)? {
+        return Err(Stop::refused(
+            "there is no desk in this directory; `sotto-desk init` makes one",
+        ));
+    }
+    let passphrase = native::passphrase(passphrase_file, false)?;
+    let mut store = Store::open(dir, &passphrase, rng)?;
+    match arguments.command {
+        Command::Init { .. } => Ok(()),
+        Command::Run { once: true } => Drainer::new(store, rng, say)?.round().map(drop),
+        Command::Run { once: false } => Drainer::new(store, rng, say)?.run(),
+        Command::List => store.with(|desk, _| {
+            list(desk, say);
+            Ok(())
+        }),
+        Command::Show { number, peek } => store.with(|desk, keeper| {
+            let case = desk.cases().get(&number).ok_or(DeskError::NoCase(number))?;
+            show(number, case, say);
+            if !peek {
+                desk.read(number)?.save(keeper)?;
+            }
+            Ok(())
+        }),
+        Command::Reply { number, file } => reply(&mut store, number, file.as_deref(), rng, say),
+    }
+}
+
+fn init(
+    dir: StateDir,
+    (link, card): (&str, &Path),
+    passphrase_file: Option<&Path>,
+    mut rng: Entropy,
+    say: Say,
+) -> Result<(), Stop> {
+    let link = Link::parse(link)?;
+    if Store::is_there(&dir)? {
+        return Err(Stop::refused(
+            "there is a desk in this directory already; it is left as it is. Use another --state",
+        ));
+    }
+    let passphrase = native::passphrase(passphrase_file, true)?;
+    let identity = Identity::make(link, &mut rng);
+    let text = serde_json::to_vec_pretty(&identity.card()).unwrap_or_default();
+    std::fs::write(card, text)
+        .map_err(|_| Stop::refused(format!("{} cannot be written", card.display())))?;
+    Store::make(dir, &passphrase, identity, rng)?;
+    let words = format!(
+        "Give {} to the line's administrator, for `sotto line device`. It holds no secret.",
+        card.display()
+    );
+    say.done(&words, &json!({ "card": card }));
+    Ok(())
+}
+
+fn list(desk: &Desk, say: Say) {
+    let mut cases: Vec<(u32, &Case)> = desk.cases().iter().map(|(n, case)| (*n, case)).collect();
+    cases.sort_by_key(|(number, case)| (case.unread() == 0, std::cmp::Reverse(*number)));
+    let mut words = String::new();
+    let mut rows = Vec::new();
+    for (number, case) in cases {
+        let last = case.entries().last().map_or_else(String::new, first_line);
+        let news = match case.unread() {
+            0 => String::new(),
+            unread => format!("{unread} new"),
+        };
+        let _infallible = writeln!(words, "{number:>6}  {news:<8}{last}");
+        rows.push(json!({ "number": number, "unread": case.unread(), "last": last }));
+    }
+    if rows.is_empty() {
+        words.push_str("Nothing yet.");
+    }
+    say.done(words.trim_end(), &Value::Array(rows));
+}
+
+fn first_line(entry: &sotto_core::desk::Entry) -> String {
+    const WIDTH: usize = 60;
+    let text = entry.text();
+    let line = text.lines().next().unwrap_or_default();
+    let mut short: String = line.chars().take(WIDTH).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+fn show(number: u32, case: &Case, say: Say) {
+    let mut words = format!("Conversation {number}\n");
+    let mut rows = Vec::new();
+    for entry in case.entries() {
+        let status = status(case.status(entry));
+        let who = match entry.direction {
+            Direction::In => "tipster",
+            Direction::Out => "desk",
+        };
+        let text = entry.text();
+        let _infallible = write!(words, "\n[{who}, {status}]\n{text}\n");
+        rows.push(json!({ "from": who, "status": status, "at": entry.at, "text": text }));
+    }
+    let value = json!({ "number": number, "texts": rows });
+    say.done(words.trim_end(), &value);
+}
+
+const fn status(status: Status) -> &'static str {
+    match status {
+        Status::New => "new",
+        Status::Read => "read",
+        Status::Posted => "waiting for the tipster",
+        Status::Opened => "opened by the tipster",
+        Status::Arriving => "still arriving",
+    }
+}
+
+fn reply(
+    store: &mut Store,
+    number: u32,
+    file: Option<&Path>,
+    mut rng: Entropy,
+    say: Say,
+) -> Result<(), Stop> {
+    store.with(|desk, _| {
+        let case = desk.cases().get(&number);
+        Ok(case.map(drop).ok_or(DeskError::NoCase(number))?)
+    })?;
+    let text = native::text(file, "Write, then press Ctrl-D on an empty line.")?;
+    store.with(|desk, keeper| {
+        let reply = desk.reply(number, &text, native::now(), &mut rng)?;
+        Ok(reply.save(keeper)?)
+    })?;
+    say.done(
+        "Kept. It goes out with the next page of the board and stays until it is opened.",
+        &json!({ "number": number }),
+    );
+    Ok(())
+}
