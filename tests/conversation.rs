@@ -49,7 +49,8 @@ fn begin(body: &[u8], rng: &mut impl CryptoRng) -> Pair {
     let mut phone = Conversation::begin(LINE, DAY, nonce, rng);
     let sealed = phone
         .seal_first(text(&first.with_text(body)), &prekey.public(), DAY, rng)
-        .unwrap().envelope;
+        .unwrap()
+        .envelope;
     let message = seal::open(&sealed, &prekey, None, LINE).unwrap();
     let (opened, shown) = FirstContact::parse(&message.body).unwrap();
     assert_eq!(shown, body);
@@ -225,7 +226,8 @@ fn copies_of_a_first_contact_join_and_strangers_do_not() {
     } = begin(b"first", rng);
     let again = phone
         .seal_first(text(&first.with_text(b"more")), &prekey.public(), DAY, rng)
-        .unwrap().envelope;
+        .unwrap()
+        .envelope;
     let message = seal::open(&again, &prekey, None, LINE).unwrap();
     desk.join(&message, &first).unwrap();
     let mut stranger = Conversation::begin(LINE, DAY, first.nonce, rng);
@@ -236,7 +238,8 @@ fn copies_of_a_first_contact_join_and_strangers_do_not() {
             DAY,
             rng,
         )
-        .unwrap().envelope;
+        .unwrap()
+        .envelope;
     let message = seal::open(&forged, &prekey, None, LINE).unwrap();
     assert_eq!(desk.join(&message, &first), Err(Reject));
 }

@@ -1,33 +1,83 @@
-//! `cargo xtask test` is what CI runs, exactly.
+//! The workspace's own tasks. `cargo xtask test` is what CI runs, exactly.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
-    reason = "a command-line tool speaks on standard output"
+    clippy::print_stderr,
+    reason = "a command-line tool speaks on its standard outputs"
 )]
 
-use std::process::{Command, ExitCode};
+mod clock;
+mod count;
+mod demo;
+mod fuzz;
+mod gate;
+mod gates;
+mod leash;
+mod report;
+mod run;
+mod setup;
+mod soak;
+mod step;
+mod suite;
 
-const GATES: &[(&str, &[&str])] = &[
-    (
-        "protocol alone",
-        &["check", "--locked", "-p", "sotto-protocol"],
-    ),
-    ("tests", &["test", "--locked", "--workspace"]),
-];
+use std::process::ExitCode;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Parser, Subcommand};
+
+use crate::gates::GATES;
+use crate::setup::NeedsHands;
+
+/// Sotto's own tasks: check it, wear it out, see it work.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Check everything CI checks, and count it
+    ///
+    /// Goes through the gates in order, goes on when one fails, and shows what a gate printed only
+    /// if it failed. Installs what is missing first, if it may; a machine that has everything can
+    /// be offline. The last line reads `N passed, N failed`, gates and tests together; a gate that
+    /// cannot be asked here is skipped with its reason and counts as neither.
+    Test {
+        /// Ask only this gate; give it again for more of them
+        #[arg(long, value_name = "GATE", value_parser = gate_names(), hide_possible_values = true)]
+        only: Vec<String>,
+        /// Say which gates there are, and what each asks
+        #[arg(long, conflicts_with = "only")]
+        list: bool,
+    },
+    /// Run the tests with many more cases and fuzz for longer: for nights and before releases
+    Soak,
+    /// See a line at work on this machine: a relay, a desk and a tipster
+    Demo(demo::Options),
+}
+
+fn gate_names() -> PossibleValuesParser {
+    GATES.iter().map(|gate| gate.name).into()
+}
 
 fn main() -> ExitCode {
-    let mut failed = 0;
-    for (name, arguments) in GATES {
-        println!("== {name}");
-        let passed = Command::new("cargo")
-            .args(*arguments)
-            .status()
-            .is_ok_and(|s| s.success());
-        failed += usize::from(!passed);
+    perform(Cli::parse().task).unwrap_or_else(|error| {
+        eprintln!("{error:#}");
+        let not_ready = error.downcast_ref::<NeedsHands>().is_some();
+        ExitCode::from(if not_ready { 2 } else { 1 })
+    })
+}
+
+fn perform(task: Task) -> anyhow::Result<ExitCode> {
+    match task {
+        Task::Test { list: true, .. } => {
+            suite::list(GATES);
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Test { only, .. } => Ok(suite::run(GATES, &only)),
+        Task::Soak => Ok(soak::run()),
+        Task::Demo(options) => demo::run(options),
     }
-    println!(
-        "{} passed, {failed} failed",
-        GATES.len().saturating_sub(failed)
-    );
-    ExitCode::from(u8::from(failed > 0))
 }

@@ -1,0 +1,30 @@
+//! The long counts: the same tests with many more cases, and two minutes of noise at each fuzz target.
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::fuzz;
+use crate::gate::{Gate, Plan};
+use crate::gates::{self, NEEDS};
+use crate::suite;
+
+pub(crate) fn run() -> ExitCode {
+    suite::run(GATES, &[])
+}
+
+const GATES: &[Gate] = &[
+    Gate::set_up(NEEDS),
+    Gate::planned("tests", "every test, with many more cases", || {
+        let tests = gates::tests()
+            .set("SOTTO_SOAK", "1")
+            .set("SOTTO_CASES", "4096")
+            .set("NEXTEST_PROFILE", "soak");
+        Plan::Run(vec![tests])
+    })
+    .streaming()
+    .within(Duration::from_hours(12)),
+    Gate::planned("fuzz", "two minutes of noise at each fuzz target", || {
+        fuzz::plan(120)
+    })
+    .streaming()
+    .within(Duration::from_hours(2)),
+];
