@@ -8,6 +8,7 @@ mod case;
 mod identity;
 mod inbox;
 mod prekeys;
+mod round;
 mod rows;
 
 use std::{
@@ -31,6 +32,7 @@ pub use self::{
     case::{Case, Direction, Entry, Status},
     identity::Identity,
     inbox::Batch,
+    round::{Rounded, Rounds, Shared},
     rows::{Row, RowError, Rows},
 };
 use self::{inbox::Unopened, prekeys::Prekeys};

@@ -30,7 +30,7 @@ impl<S, T> Unsaved<S, T> {
     }
 
     /// Saves, then gives the value away.
-    pub fn save(self, keeper: &mut impl Keeper<S>) -> Result<T, KeepError> {
+    pub fn save(self, keeper: &mut (impl Keeper<S> + ?Sized)) -> Result<T, KeepError> {
         keeper.keep(&self.change)?;
         Ok(self.value)
     }

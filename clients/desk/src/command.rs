@@ -8,7 +8,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use sotto_core::{
-    desk::{Case, Desk, DeskError, Direction, Identity, Status},
+    desk::{Case, Desk, DeskError, Direction, Identity, Shared as _, Status},
     link::Link,
     native::{self, Entropy, StateDir, Stop},
 };

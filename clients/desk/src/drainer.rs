@@ -1,21 +1,14 @@
-//! The drainer's round: publish keys, read the inbox, write the boards, rest until something is due.
-//!
-//! The store is locked for each change, never while a request is under way, so that analysts do not
-//! wait for the network.
+//! The drainer: round after round, resting until something is due.
 
 use std::time::Duration;
 
 use serde_json::json;
 use sotto_core::{
-    desk::{Batch, Effect},
+    desk::{Rounded, Rounds, Shared as _},
     native::{self, Entropy, Http, Stop},
-    relay::{Relay, RelayError, Signer},
-    timetable::Due,
+    relay::Relay,
 };
-use sotto_protocol::{
-    bundle::{Pin, Published, Untrusted},
-    statement::Policy,
-};
+use sotto_protocol::{bundle::Pin, statement::Policy};
 
 use crate::{say::Say, store::Store};
 
@@ -73,92 +66,26 @@ impl Drainer {
 
     /// One round.
     pub(crate) fn round(&mut self) -> Result<Policy, Stop> {
-        let relay = Relay::new(&self.http, self.pin.line);
-        let answer = relay.bundle()?;
-        let published = Untrusted::parse(&answer.json)?.verify_line(self.pin, native::now())?;
-        self.duties(&published)?;
-        self.drain(&published)?;
-        Ok(published.line.policy)
-    }
-
-    fn duties(&mut self, published: &Published) -> Result<(), Stop> {
-        let (mut rng, now) = (self.rng, native::now());
-        let (effects, signer) = self.store.with(|desk, keeper| {
-            let effects = desk.duties(published, now, &mut rng)?.save(keeper)?;
-            Ok((effects, desk.signer(&published.line)))
-        })?;
-        let (mut statements, mut written) = (0, Vec::new());
-        let sent = self.send(effects, &signer, &mut statements, &mut written);
-        // What the relay took is remembered even if it then went away.
-        if !written.is_empty() {
-            self.store
-                .with(|desk, keeper| Ok(desk.written(&written).save(keeper)?))?;
-        }
-        sent?;
+        let mut rounds = Rounds {
+            relay: Relay::new(&self.http, self.pin.line),
+            pin: self.pin,
+            clock: &native::now,
+            rng: &mut self.rng,
+        };
+        let Rounded {
+            statements,
+            texts,
+            policy,
+        } = rounds.go(&mut self.store)?;
         if statements > 0 {
             let words = format!("Keys for {statements} days published.");
             self.say.event(&words, &json!({ "published": statements }));
         }
-        Ok(())
-    }
-
-    fn send(
-        &mut self,
-        effects: Vec<Effect>,
-        signer: &Signer,
-        statements: &mut usize,
-        written: &mut Vec<Due>,
-    ) -> Result<(), Stop> {
-        let relay = Relay::new(&self.http, self.pin.line);
-        for effect in effects {
-            match effect {
-                Effect::Statement(json) => {
-                    relay.put_statement("desk", json)?;
-                    *statements += 1;
-                }
-                Effect::Page(due, body) => {
-                    let stamp = signer.stamp(native::now(), &mut self.rng);
-                    match relay.put_page(&stamp, due, body) {
-                        // The relay's clock or board size says otherwise: this page is past.
-                        Ok(()) | Err(RelayError::Conflict) => written.push(due),
-                        Err(error) => return Err(error.into()),
-                    }
-                }
-            }
+        if texts > 0 {
+            let words = format!("{texts} new; `sotto-desk list` shows it.");
+            self.say.event(&words, &json!({ "new": texts }));
         }
-        Ok(())
-    }
-
-    fn drain(&mut self, published: &Published) -> Result<(), Stop> {
-        let relay = Relay::new(&self.http, self.pin.line);
-        loop {
-            let (cursor, signer) = self
-                .store
-                .with(|desk, _| Ok((desk.cursor(), desk.signer(&published.line))))?;
-            let now = native::now();
-            let stamp = signer.stamp(now, &mut self.rng);
-            let page = match relay.drain(&stamp, cursor) {
-                Err(RelayError::Conflict) if cursor.is_some() => {
-                    self.store
-                        .with(|desk, keeper| Ok(desk.rewind().save(keeper)?))?;
-                    continue;
-                }
-                other => other?,
-            };
-            let is_empty = page.records.is_empty();
-            let Batch { cursor, texts } = self
-                .store
-                .with(|desk, keeper| Ok(desk.take(&page, now).save(keeper)?))?;
-            if is_empty {
-                return Ok(());
-            }
-            let stamp = signer.stamp(now, &mut self.rng);
-            relay.acknowledge(&stamp, cursor)?;
-            if texts > 0 {
-                let words = format!("{texts} new; `sotto-desk list` shows it.");
-                self.say.event(&words, &json!({ "new": texts }));
-            }
-        }
+        Ok(policy)
     }
 
     fn rest(&mut self, policy: &Policy) -> Result<(), Stop> {

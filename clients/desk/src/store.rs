@@ -6,7 +6,7 @@
 
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use sotto_core::{
-    desk::{Desk, Identity, Row, Rows},
+    desk::{Desk, Identity, Row, Rows, Shared},
     keep::{KeepError, Keeper},
     native::{Entropy, StateDir, Stop},
     sealed,
@@ -78,27 +78,6 @@ impl Store {
         })
     }
 
-    /// Works with the desk as it is now, alone, and saves through the keeper.
-    ///
-    /// After an error nothing unsaved is remembered.
-    pub(crate) fn with<T>(
-        &mut self,
-        work: impl FnOnce(&mut Desk, &mut RowKeeper<'_>) -> Result<T, Stop>,
-    ) -> Result<T, Stop> {
-        let _lock = self.dir.lock()?;
-        let database = self.database()?;
-        let generation = generation(&database).ok_or_else(broken)?;
-        let mut desk = match self.remembered.take() {
-            Some((at, desk)) if at == generation => desk,
-            _ => Desk::from_rows(&self.rows(&database)?)?,
-        };
-        let mut keeper = self.keeper(&database);
-        let done = work(&mut desk, &mut keeper)?;
-        let generation = keeper.generation.unwrap_or(generation);
-        self.remembered = Some((generation, desk));
-        Ok(done)
-    }
-
     fn database(&self) -> Result<Database, Stop> {
         Database::create(self.dir.path(FILE)).map_err(|_| broken())
     }
@@ -131,6 +110,29 @@ impl Store {
                 Ok((row, bytes))
             })
             .collect()
+    }
+}
+
+impl Shared for Store {
+    type Error = Stop;
+
+    /// After an error nothing unsaved is remembered.
+    fn with<T>(
+        &mut self,
+        work: impl FnOnce(&mut Desk, &mut dyn Keeper<Rows>) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let _lock = self.dir.lock()?;
+        let database = self.database()?;
+        let generation = generation(&database).ok_or_else(broken)?;
+        let mut desk = match self.remembered.take() {
+            Some((at, desk)) if at == generation => desk,
+            _ => Desk::from_rows(&self.rows(&database)?)?,
+        };
+        let mut keeper = self.keeper(&database);
+        let done = work(&mut desk, &mut keeper)?;
+        let generation = keeper.generation.unwrap_or(generation);
+        self.remembered = Some((generation, desk));
+        Ok(done)
     }
 }
 

@@ -1,0 +1,160 @@
+//! One round of a drainer: publish keys, write the boards, empty the inbox.
+//!
+//! The desk is held for each change, never while a request is under way, so that analysts do not
+//! wait for the network.
+
+use std::fmt;
+
+use rand_core::CryptoRng;
+use sotto_protocol::{
+    bundle::{Pin, Published, Untrusted, VerifyError},
+    statement::Policy,
+};
+
+use super::{Batch, Desk, DeskError, Effect, Rows};
+use crate::{
+    keep::{KeepError, Keeper},
+    relay::{Relay, RelayError, Signer, Stamp},
+    timetable::Due,
+    transport::Transport,
+};
+
+/// A desk that several may work with, one at a time.
+pub trait Shared {
+    /// Why a round ended early.
+    type Error: From<RelayError> + From<VerifyError> + From<DeskError> + From<KeepError>;
+
+    /// Works with the desk alone, saving through the keeper.
+    fn with<T>(
+        &mut self,
+        work: impl FnOnce(&mut Desk, &mut dyn Keeper<Rows>) -> Result<T, Self::Error>,
+    ) -> Result<T, Self::Error>;
+}
+
+/// What came of a round.
+#[derive(Debug, Clone)]
+pub struct Rounded {
+    /// Statements published.
+    pub statements: usize,
+    /// Texts or parts of texts that were new.
+    pub texts: usize,
+    /// The line's timings.
+    pub policy: Policy,
+}
+
+/// What a round is made with.
+pub struct Rounds<'r, T, R> {
+    /// The line's relay.
+    pub relay: Relay<'r, T>,
+    /// Whom to believe.
+    pub pin: Pin,
+    /// Gives unix seconds.
+    pub clock: &'r dyn Fn() -> u64,
+    /// Randomness.
+    pub rng: &'r mut R,
+}
+
+impl<T, R> fmt::Debug for Rounds<'_, T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rounds(..)")
+    }
+}
+
+impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
+    /// Goes one round. After an error the next round goes on where this one ended.
+    pub fn go<S: Shared>(&mut self, shared: &mut S) -> Result<Rounded, S::Error> {
+        let answer = self.relay.bundle()?;
+        let published = Untrusted::parse(&answer.json)?.verify_line(self.pin, (self.clock)())?;
+        let statements = self.duties(shared, &published)?;
+        let texts = self.drain(shared, &published)?;
+        Ok(Rounded {
+            statements,
+            texts,
+            policy: published.line.policy,
+        })
+    }
+
+    fn duties<S: Shared>(
+        &mut self,
+        shared: &mut S,
+        published: &Published,
+    ) -> Result<usize, S::Error> {
+        let now = (self.clock)();
+        let (effects, signer) = shared.with(|desk, keeper| {
+            let effects = desk.duties(published, now, self.rng)?.save(keeper)?;
+            Ok((effects, desk.signer(&published.line)))
+        })?;
+        let mut sent = Sent::default();
+        let result = self.send(effects, &signer, &mut sent);
+        // What the relay took is remembered even if it then went away.
+        if !sent.pages.is_empty() {
+            shared.with(|desk, keeper| Ok(desk.written(&sent.pages).save(keeper)?))?;
+        }
+        result?;
+        Ok(sent.statements)
+    }
+
+    fn send(
+        &mut self,
+        effects: Vec<Effect>,
+        signer: &Signer,
+        sent: &mut Sent,
+    ) -> Result<(), RelayError> {
+        for effect in effects {
+            match effect {
+                Effect::Statement(json) => {
+                    self.relay.put_statement("desk", json)?;
+                    sent.statements += 1;
+                }
+                Effect::Page(due, body) => {
+                    let stamp = self.stamp(signer);
+                    match self.relay.put_page(&stamp, due, body) {
+                        // The relay's clock or board size says otherwise: this page is past.
+                        Ok(()) | Err(RelayError::Conflict) => sent.pages.push(due),
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn drain<S: Shared>(
+        &mut self,
+        shared: &mut S,
+        published: &Published,
+    ) -> Result<usize, S::Error> {
+        let mut all = 0;
+        loop {
+            let (cursor, signer) =
+                shared.with(|desk, _| Ok((desk.cursor(), desk.signer(&published.line))))?;
+            let stamp = self.stamp(&signer);
+            let page = match self.relay.drain(&stamp, cursor) {
+                Err(RelayError::Conflict) if cursor.is_some() => {
+                    shared.with(|desk, keeper| Ok(desk.rewind().save(keeper)?))?;
+                    continue;
+                }
+                other => other?,
+            };
+            let now = (self.clock)();
+            let Batch { cursor, texts } =
+                shared.with(|desk, keeper| Ok(desk.take(&page, now).save(keeper)?))?;
+            all += texts;
+            if page.records.is_empty() {
+                return Ok(all);
+            }
+            let stamp = self.stamp(&signer);
+            self.relay.acknowledge(&stamp, cursor)?;
+        }
+    }
+
+    fn stamp<'s>(&mut self, signer: &'s Signer) -> Stamp<'s> {
+        signer.stamp((self.clock)(), self.rng)
+    }
+}
+
+#[derive(Default)]
+struct Sent {
+    statements: usize,
+    pages: Vec<Due>,
+}
