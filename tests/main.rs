@@ -1,3 +1,4 @@
-//! The one test binary of the workspace. Its modules are the table of contents.
+//! The one test binary: its table of contents.
 
 mod conversation;
+mod journeys;

@@ -1,1 +1,9 @@
-//! Sotto.
+//! What tests stand on: a whole world in one process with a clock of its own, the real programs,
+//! a real Redis, and a hunter for planted secrets.
+#![forbid(unsafe_code)]
+
+pub mod hunt;
+pub mod machines;
+pub mod programs;
+pub mod redis;
+pub mod world;

@@ -51,7 +51,6 @@ pub struct Desk {
     prekeys: Prekeys,
     progress: [Progress; 2],
     cursor: Option<Cursor>,
-    is_drained: bool,
     cases: BTreeMap<u32, Case>,
     unopened: Unopened,
     /// Where follow-ups are expected: made from the cases, never kept.
@@ -119,7 +118,6 @@ impl Desk {
             prekeys: Prekeys::default(),
             progress: [Progress::default(); 2],
             cursor: None,
-            is_drained: false,
             cases: BTreeMap::new(),
             unopened: Unopened::default(),
             expected: HashMap::new(),

@@ -1,6 +1,7 @@
 //! What the inbox holds: follow-ups by address, first contacts by prekey, cover and junk dropped.
 
 use sotto_protocol::{
+    bundle::day_of,
     conversation::{Conversation, Slot},
     drain::{Cursor, DrainPage, Drained},
     envelope::EnvelopeHeader,
@@ -46,7 +47,10 @@ impl Desk {
         if texts > 0 {
             texts += self.take_held();
         }
-        self.is_drained = page.records.is_empty();
+        if page.records.is_empty() {
+            // Everything posted so far has been tried with the prekeys of its days.
+            self.erase_past(day_of(now));
+        }
         if self.cursor != Some(page.cursor) {
             self.cursor = Some(page.cursor);
             self.changed.insert(Row::Meta);

@@ -64,7 +64,6 @@ impl Desk {
         let is_shown = shown.any(|desk| {
             desk.desk == self.number && desk.day == today && desk.serial == self.prekeys.serial
         });
-        self.erase_past(today);
         if is_shown && !has_grown && self.prekeys.published == today {
             return Vec::new();
         }
@@ -111,11 +110,9 @@ impl Desk {
         before.chain(after).map(|(_, key)| key.clone()).collect()
     }
 
-    /// Once a later prekey has been in use for [`KEEP_DAYS`] and everything posted is drained.
-    fn erase_past(&mut self, today: u32) {
-        if !self.is_drained {
-            return;
-        }
+    /// Once a later prekey has been in use for [`KEEP_DAYS`]; only right after the inbox was found
+    /// empty, so that a drainer that was off for long still opens what waited.
+    pub(super) fn erase_past(&mut self, today: u32) {
         let in_use = today.saturating_sub(KEEP_DAYS);
         let newest = self.prekeys.secrets.range(..=in_use).next_back();
         if let Some(newest) = newest.map(|(day, _)| *day) {

@@ -105,8 +105,7 @@ impl Desk {
         let out = Writer::with_capacity(ROOM)
             .u8(VERSION)
             .bytes(&self.identity.to_bytes())
-            .u16(self.number)
-            .u8(u8::from(self.is_drained));
+            .u16(self.number);
         let out = self
             .progress
             .iter()
@@ -137,7 +136,6 @@ impl Desk {
         from.version(VERSION)?;
         let mut desk = Self::empty(Identity::read(from)?);
         desk.number = from.u16()?;
-        desk.is_drained = from.u8()? == 1;
         for progress in &mut desk.progress {
             *progress = Progress {
                 cycle: from.u64()?,

@@ -1,0 +1,227 @@
+//! The people's machines in a world: a desk and any number of phones, each with its own randomness,
+//! each keeping its state as bytes and reading it back before every use.
+
+use rand_chacha::ChaCha20Rng;
+use sotto_core::{
+    desk::{Case, Desk, Identity, Rounded, Rounds, Row, Rows, Shared},
+    keep::{KeepError, Keeper},
+    native::Stop,
+    sitting::{Person, SittingError, sit},
+    tipster::{State, Tipster, View},
+};
+use sotto_protocol::{
+    bundle::Seen,
+    code::{Code, CodeKeys},
+    statement::DeviceRole,
+};
+
+use crate::world::World;
+
+/// Keeps the last state in memory.
+#[derive(Debug)]
+pub struct Memory<S> {
+    kept: Vec<S>,
+    /// Whether the next save fails, as on a full disk.
+    pub is_full: bool,
+}
+
+impl<S> Default for Memory<S> {
+    fn default() -> Self {
+        Self {
+            kept: Vec::new(),
+            is_full: false,
+        }
+    }
+}
+
+impl Keeper<State> for Memory<State> {
+    fn keep(&mut self, state: &State) -> Result<(), KeepError> {
+        if self.is_full {
+            return Err(KeepError);
+        }
+        self.kept = vec![state.clone()];
+        Ok(())
+    }
+}
+
+impl Keeper<Rows> for Memory<(Row, zeroize::Zeroizing<Vec<u8>>)> {
+    fn keep(&mut self, rows: &Rows) -> Result<(), KeepError> {
+        if self.is_full {
+            return Err(KeepError);
+        }
+        for row in rows {
+            self.kept.retain(|(name, _)| *name != row.0);
+            self.kept.push(row.clone());
+        }
+        Ok(())
+    }
+}
+
+/// A drainer. Reads its rows back before every change, so that nothing lives in memory alone.
+#[derive(Debug)]
+pub struct DeskMachine {
+    /// Where its rows are.
+    pub memory: Memory<(Row, zeroize::Zeroizing<Vec<u8>>)>,
+    rng: ChaCha20Rng,
+}
+
+impl Shared for DeskMachine {
+    type Error = Stop;
+
+    fn with<T>(
+        &mut self,
+        work: impl FnOnce(&mut Desk, &mut dyn Keeper<Rows>) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let mut desk = Desk::from_rows(&self.memory.kept)?;
+        work(&mut desk, &mut self.memory)
+    }
+}
+
+impl DeskMachine {
+    /// A new desk that the administrator has added and published.
+    pub fn join(world: &mut World) -> Self {
+        let mut rng = world.seed();
+        let identity = Identity::make(world.link(), &mut rng);
+        let names = [("en".into(), "Environment".into())].into();
+        let desk = world.line.add_desk(names).unwrap();
+        world
+            .line
+            .add_device(identity.card(), desk, DeviceRole::Drainer)
+            .unwrap();
+        world.publish();
+        let mut memory = Memory::default();
+        Desk::begin(identity).saved().save(&mut memory).unwrap();
+        Self { memory, rng }
+    }
+
+    /// One round.
+    pub fn round(&mut self, world: &World) -> Result<Rounded, Stop> {
+        let mut rng = self.rng.clone();
+        let clock = || world.clock.read();
+        let mut rounds = Rounds {
+            relay: world.relay(),
+            pin: world.pin(),
+            clock: &clock,
+            rng: &mut rng,
+        };
+        let done = rounds.go(self);
+        self.rng = rng;
+        done
+    }
+
+    /// Rounds over the next `seconds`, each as soon as something is due, as `sotto-desk run` does.
+    pub fn run(&mut self, world: &World, seconds: u64) {
+        let end = world.clock.read() + seconds;
+        loop {
+            let policy = self.round(world).unwrap().policy;
+            let now = world.clock.read();
+            if now >= end {
+                return;
+            }
+            let idle = self
+                .with(|desk, _| Ok(desk.idle(&policy, now, policy.drain_seconds)))
+                .unwrap();
+            world.clock.pass(idle.clamp(1, end - now));
+        }
+    }
+
+    /// Answers.
+    pub fn reply(&mut self, world: &World, number: u32, text: &str) {
+        let (now, mut rng) = (world.clock.read(), self.rng.clone());
+        self.with(|desk, keeper| Ok(desk.reply(number, text, now, &mut rng)?.save(keeper)?))
+            .unwrap();
+        self.rng = rng;
+    }
+
+    /// Texts of a conversation, in order.
+    pub fn texts(&mut self, number: u32) -> Vec<String> {
+        self.case(number, |case| {
+            case.entries().iter().map(|entry| entry.text()).collect()
+        })
+    }
+
+    /// Looks at a conversation.
+    pub fn case<T>(&mut self, number: u32, look: impl FnOnce(&Case) -> T) -> T {
+        self.with(|desk, _| Ok(look(&desk.cases()[&number])))
+            .unwrap()
+    }
+
+    /// Conversations.
+    pub fn count(&mut self) -> usize {
+        self.with(|desk, _| Ok(desk.cases().len())).unwrap()
+    }
+}
+
+/// A phone. Kept as bytes between sittings.
+#[derive(Debug)]
+pub struct Phone {
+    /// The code.
+    pub code: Code,
+    keys: CodeKeys,
+    /// Where its state is.
+    pub memory: Memory<State>,
+    /// Its randomness.
+    pub rng: ChaCha20Rng,
+}
+
+impl Phone {
+    /// A phone whose person has begun a conversation and written nothing yet.
+    pub fn new(world: &mut World) -> Self {
+        let mut rng = world.seed();
+        let code = Code::make(&mut rng);
+        let line = world.pin().line;
+        let keys = code.derive(line).unwrap();
+        let tipster = Tipster::begin(line, keys.clone(), 0, world.clock.read(), &mut rng);
+        let mut memory = Memory::default();
+        memory.keep(&tipster.to_bytes()).unwrap();
+        Self {
+            code,
+            keys,
+            memory,
+            rng,
+        }
+    }
+
+    /// Its state, read back.
+    pub fn tipster(&self) -> Tipster {
+        Tipster::from_bytes(&self.memory.kept[0], self.keys.clone()).unwrap()
+    }
+
+    /// Puts a text into the outbox.
+    pub fn write(&mut self, text: &str) {
+        let mut tipster = self.tipster();
+        let written = tipster.write(text, &mut self.rng).unwrap();
+        written.save(&mut self.memory).unwrap();
+    }
+
+    /// One sitting; the texts that were new.
+    pub fn sit(&mut self, world: &World) -> Result<Vec<String>, SittingError> {
+        let mut tipster = self.tipster();
+        let mut person = Person::Known(&mut tipster, &mut self.memory);
+        let now = world.clock.read();
+        sit(&world.relay(), world.pin(), &mut person, now, &mut self.rng)?;
+        let unread = self.tipster().unread();
+        let ids: Vec<u64> = unread.iter().map(|(id, _)| *id).collect();
+        tipster.shown(&ids).save(&mut self.memory).unwrap();
+        Ok(unread.into_iter().map(|(_, text)| text).collect())
+    }
+
+    /// Sits once per cycle until something is new.
+    pub fn look(&mut self, world: &World, desk: &mut DeskMachine) -> Vec<String> {
+        for _ in 0..8 {
+            let texts = self.sit(world).unwrap();
+            if !texts.is_empty() {
+                return texts;
+            }
+            desk.run(world, 300);
+        }
+        Vec::new()
+    }
+}
+
+/// A sitting of somebody without a conversation.
+pub fn visit(world: &World, rng: &mut ChaCha20Rng) -> Result<View, SittingError> {
+    let mut person = Person::<Memory<State>>::Visitor(Seen::default());
+    let now = world.clock.read();
+    sit(&world.relay(), world.pin(), &mut person, now, rng)
+}

@@ -1,0 +1,306 @@
+//! A whole world in one process: relay, line, clock. Nothing sleeps; time passes when told to.
+
+use std::{
+    cell::RefCell,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, body::Body};
+use http_body_util::BodyExt as _;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+use sotto_core::{
+    ceremony::{self, Beginning, LineKeys},
+    link::Link,
+    relay::Relay as Client,
+    transport::{Request, Response, Transport, Unreachable},
+};
+use sotto_protocol::{bundle::Pin, statement::Policy};
+use sotto_relay::{
+    admission::Open,
+    clock::Clock,
+    http::{Bounds, app},
+    keys::RelaySecrets,
+    relay::Relay,
+    store::{Embedded, Redis, Store},
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tower::ServiceExt as _;
+use zeroize::Zeroizing;
+
+use crate::redis::{AppendFsync, RedisServer};
+
+/// Every backend a journey runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// One file.
+    Embedded,
+    /// A real Redis.
+    Redis,
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Debug, Clone)]
+pub struct TestClock(Arc<AtomicU64>);
+
+impl TestClock {
+    /// Moves on.
+    pub fn pass(&self, seconds: u64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// Unix seconds.
+    pub fn read(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> u64 {
+        self.read()
+    }
+}
+
+/// A request as the relay's network sees it: what was asked for, and how large both ways.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Method and path, without line, page number, cycle and query.
+    pub what: String,
+    /// Bytes sent and received.
+    pub sizes: (usize, usize),
+    /// The status.
+    pub status: u16,
+}
+
+type Tamper = Box<dyn Fn(&Request, Response) -> Response>;
+
+/// Relay, line and clock.
+pub struct World {
+    /// Time.
+    pub clock: TestClock,
+    /// The administrator's keys.
+    pub line: LineKeys,
+    /// The relay's store, to look into.
+    pub store: Arc<dyn Store>,
+    runtime: Runtime,
+    app: Router,
+    seen: RefCell<Vec<Seen>>,
+    tamper: RefCell<Option<Tamper>>,
+    redis: Option<RedisServer>,
+    dir: TempDir,
+    rng: ChaCha20Rng,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("World(..)")
+    }
+}
+
+/// The first second of every world: 2026-11-24, half past three in the morning.
+pub const BEGIN: u64 = 1_795_491_000;
+
+impl World {
+    /// A relay that trusts a new line, which has published nothing yet.
+    pub fn new(backend: Backend, seed: u64) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let clock = TestClock(Arc::new(AtomicU64::new(BEGIN)));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let dir = TempDir::new().unwrap();
+        let (store, redis): (Arc<dyn Store>, _) = match backend {
+            Backend::Embedded => {
+                let path = dir.path().join("relay.redb");
+                (
+                    Arc::new(Embedded::open(&path, rng.next_u64()).unwrap()),
+                    None,
+                )
+            }
+            Backend::Redis => {
+                let server = RedisServer::start(AppendFsync::EverySecond);
+                let (url, seed) = (server.url(), rng.next_u64());
+                let store = runtime.block_on(Redis::connect(&url, 2, seed));
+                (Arc::new(store.unwrap()), Some(server))
+            }
+        };
+        let mut secret = Zeroizing::new([0; 64]);
+        rng.fill_bytes(secret.as_mut_slice());
+        let secrets = RelaySecrets::from_bytes(&secret);
+        let (_, line) = ceremony::begin(beginning(&secrets), clock.read(), &mut rng);
+        let relay = Relay::new(
+            Arc::clone(&store),
+            Arc::new(clock.clone()),
+            Arc::new(Open),
+            secrets,
+            &[line.book.pin().unwrap()],
+        );
+        let bounds = Bounds {
+            in_flight: 64,
+            request_timeout: Duration::from_secs(30),
+        };
+        Self {
+            app: app(Arc::new(relay), bounds),
+            clock,
+            line,
+            store,
+            runtime,
+            seen: RefCell::default(),
+            tamper: RefCell::default(),
+            redis,
+            dir,
+            rng,
+        }
+    }
+
+    /// What people pin.
+    pub fn pin(&self) -> Pin {
+        self.line.book.pin().unwrap()
+    }
+
+    /// The line's link.
+    pub fn link(&self) -> Link {
+        Link {
+            base: self.line.book.base.clone(),
+            pin: self.pin(),
+        }
+    }
+
+    /// The relay as a client sees it.
+    pub fn relay(&self) -> Client<'_, Self> {
+        Client::new(self, self.pin().line)
+    }
+
+    /// A seed for somebody's randomness.
+    pub fn seed(&mut self) -> ChaCha20Rng {
+        ChaCha20Rng::seed_from_u64(self.rng.next_u64())
+    }
+
+    /// Signs and puts what the administrator has to say now.
+    pub fn publish(&mut self) {
+        let publication = self.line.publish(self.clock.read()).unwrap();
+        for (kind, dsse) in publication.0 {
+            self.relay().put_statement(kind, dsse.to_json()).unwrap();
+        }
+    }
+
+    /// From now on every answer passes through `tamper`.
+    pub fn tamper(&self, tamper: impl Fn(&Request, Response) -> Response + 'static) {
+        *self.tamper.borrow_mut() = Some(Box::new(tamper));
+    }
+
+    /// The requests since the last call.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.take()
+    }
+
+    /// Runs something of the relay's to its end.
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Everything the relay's store holds, raw.
+    pub fn held(&self) -> Vec<u8> {
+        let path = self.dir.path().join("relay.redb");
+        let mut all = std::fs::read(path).unwrap_or_default();
+        for (key, value) in self.redis.iter().flat_map(RedisServer::dump) {
+            all.extend_from_slice(&key);
+            all.extend_from_slice(&value);
+        }
+        all
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        let mut builder = http::Request::builder()
+            .method(request.method.name())
+            .uri(&request.target);
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
+        let body = Body::from(request.body.clone());
+        let call = self.app.clone().oneshot(builder.body(body).unwrap());
+        self.runtime.block_on(async {
+            let answer = call.await.unwrap();
+            check_headers(answer.headers());
+            let cycles = answer.headers().get("sotto-cycles");
+            Response {
+                cycles: cycles.map(|value| value.to_str().unwrap().to_owned()),
+                status: answer.status().as_u16(),
+                body: answer
+                    .into_body()
+                    .collect()
+                    .await
+                    .unwrap()
+                    .to_bytes()
+                    .into(),
+            }
+        })
+    }
+}
+
+impl Transport for World {
+    fn send(&self, request: &Request) -> Result<Response, Unreachable> {
+        let mut response = self.answer(request);
+        if let Some(tamper) = &*self.tamper.borrow() {
+            response = tamper(request, response);
+        }
+        self.seen.borrow_mut().push(Seen {
+            what: what(request),
+            sizes: (request.body.len(), response.body.len()),
+            status: response.status,
+        });
+        match response.status {
+            0 => Err(Unreachable),
+            _ => Ok(response),
+        }
+    }
+}
+
+/// Five minutes and six hours, as by default.
+pub fn policy() -> Policy {
+    Policy {
+        new_cycle_seconds: 300,
+        old_cycle_seconds: 21_600,
+        repeat_days: 365,
+        retention_days: 14,
+        drain_seconds: 60,
+    }
+}
+
+fn beginning(secrets: &RelaySecrets) -> Beginning {
+    Beginning {
+        base: "http://relay.test".into(),
+        names: [("en".into(), "City watch".into())].into(),
+        relay: secrets.public(),
+        policy: policy(),
+    }
+}
+
+/// A header that is not on this list could tell something apart: it fails every test at once.
+fn check_headers(headers: &http::HeaderMap) {
+    let allowed = [
+        "content-type",
+        "content-length",
+        "cache-control",
+        "retry-after",
+        "sotto-cycles",
+    ];
+    for name in headers.keys() {
+        assert!(allowed.contains(&name.as_str()), "stray header {name}");
+    }
+}
+
+fn what(request: &Request) -> String {
+    let path = request.target.split('?').next().unwrap_or_default();
+    let mut parts: Vec<&str> = path.split('/').skip(3).collect();
+    parts.retain(|part| !part.bytes().all(|byte| byte.is_ascii_digit()));
+    format!("{} {}", request.method.name(), parts.join("/"))
+}
