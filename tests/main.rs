@@ -1,4 +1,8 @@
 //! The one test binary: its table of contents.
 
 mod conversation;
+mod devices;
 mod journeys;
+mod privacy;
+mod programs;
+mod refusals;

@@ -3,7 +3,7 @@
 
 use rand_chacha::ChaCha20Rng;
 use sotto_core::{
-    desk::{Case, Desk, Identity, Rounded, Rounds, Row, Rows, Shared},
+    desk::{Case, Desk, Entry, Identity, Rounded, Rounds, Row, Rows, Shared},
     keep::{KeepError, Keeper},
     native::Stop,
     sitting::{Person, SittingError, sit},
@@ -136,7 +136,7 @@ impl DeskMachine {
     /// Texts of a conversation, in order.
     pub fn texts(&mut self, number: u32) -> Vec<String> {
         self.case(number, |case| {
-            case.entries().iter().map(|entry| entry.text()).collect()
+            case.entries().iter().map(Entry::text).collect()
         })
     }
 

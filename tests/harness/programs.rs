@@ -111,17 +111,22 @@ impl Programs {
             "1",
         ]);
         let (link, fp) = (text(&made["link"]), text(&made["fp"]));
-        let settings = format!(
-            "listen = \"127.0.0.1:{}\"\nhealth = \"127.0.0.1:{}\"\n[[lines]]\nfp = \"{fp}\"\n{store}",
-            self.port, self.health
-        );
-        fs::write(self.path().join("relay.toml"), settings).unwrap();
+        self.write_settings(&fp, store);
         self.start_relay();
         self.desk(&["init", "--link", &link, "--card", "card.json"], "");
         self.line(&["desk", "Environment"]);
         self.line(&["device", "card.json", "--desk", "1"]);
         self.line(&["publish"]);
         (link, fp)
+    }
+
+    /// The relay's settings: one line, and how it stores.
+    pub fn write_settings(&self, fp: &str, store: &str) {
+        let settings = format!(
+            "listen = \"127.0.0.1:{}\"\nhealth = \"127.0.0.1:{}\"\n[[lines]]\nfp = \"{fp}\"\n{store}",
+            self.port, self.health
+        );
+        fs::write(self.path().join("relay.toml"), settings).unwrap();
     }
 
     /// Starts the relay and waits until it is ready.
@@ -211,7 +216,7 @@ const DESK: [&str; 5] = [
     "--json",
 ];
 const TIP: [&str; 3] = ["--state", "tip", "--json"];
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits for something that programs do in real time.
 pub fn until(what: &str, mut done: impl FnMut() -> bool) {

@@ -162,7 +162,9 @@ fn flatten(value: &Value, bytes: &mut Vec<u8>) {
         Value::SimpleString(text) => bytes.extend_from_slice(text.as_bytes()),
         Value::Int(number) => bytes.extend_from_slice(number.to_string().as_bytes()),
         Value::Array(values) | Value::Set(values) => {
-            values.iter().for_each(|value| flatten(value, bytes));
+            for value in values {
+                flatten(value, bytes);
+            }
         }
         Value::Map(pairs) => {
             for (key, value) in pairs {

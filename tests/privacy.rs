@@ -1,0 +1,159 @@
+//! What the relay can tell: that requests look alike whatever a person does, and that nothing but
+//! ciphertext reaches it.
+
+use sotto_protocol::{
+    id::{Board, LineId},
+    limits::PAGE_BYTES,
+};
+use sotto_tests::{
+    hunt::Planted,
+    machines::{DeskMachine, Phone, visit},
+    world::{Backend, Seen, World},
+};
+
+fn begin(backend: Backend, seed: u64) -> (World, DeskMachine) {
+    let mut world = World::new(backend, seed);
+    let mut desk = DeskMachine::join(&mut world);
+    desk.run(&world, 600);
+    world.seen();
+    (world, desk)
+}
+
+/// A visitor, somebody with nothing to do, somebody who sends, somebody who finds an answer and
+/// somebody whose answer is acknowledged: five times the same.
+#[test]
+fn every_sitting_looks_alike() {
+    let (mut world, mut desk) = begin(Backend::Embedded, 1);
+    let mut rng = world.seed();
+    let mut sittings: Vec<Vec<Seen>> = Vec::new();
+
+    visit(&world, &mut rng).unwrap();
+    sittings.push(world.seen());
+
+    let mut phone = Phone::new(&mut world);
+    phone.sit(&world).unwrap();
+    sittings.push(world.seen());
+
+    phone.write("a tip");
+    phone.sit(&world).unwrap();
+    sittings.push(world.seen());
+
+    desk.round(&world).unwrap();
+    desk.reply(&world, 1, "an answer");
+    desk.run(&world, 600);
+    world.seen();
+    assert_eq!(phone.sit(&world).unwrap(), ["an answer"]);
+    sittings.push(world.seen());
+
+    desk.run(&world, 300);
+    world.seen();
+    assert!(phone.sit(&world).unwrap().is_empty());
+    sittings.push(world.seen());
+
+    let what: Vec<&str> = sittings[0].iter().map(|seen| seen.what.as_str()).collect();
+    let expected = [
+        "GET bundle",
+        "GET out/new",
+        "GET out/old",
+        "POST in",
+        "GET out/new",
+        "GET out/old",
+    ];
+    assert_eq!(what, expected);
+    for sitting in &sittings {
+        assert_eq!(*sitting, sittings[0]);
+    }
+}
+
+/// A line that does not exist, one that has published nothing and one without mail.
+#[test]
+fn absent_equals_empty() {
+    let world = World::new(Backend::Embedded, 2);
+    let stranger = LineId([3; 16]);
+    let ours = world.relay();
+    let theirs = sotto_core::relay::Relay::new(&world, stranger);
+    assert_eq!(ours.bundle().unwrap_err(), theirs.bundle().unwrap_err());
+    let envelope = vec![1; 8_128];
+    let posts = (ours.post(envelope.clone()), theirs.post(envelope));
+    assert_eq!(posts.0.unwrap_err(), posts.1.unwrap_err());
+    for board in Board::ALL {
+        for page in [0, 1, 65_535] {
+            let pages = (ours.page(board, page), theirs.page(board, page));
+            let (ours, theirs) = (pages.0.unwrap(), pages.1.unwrap());
+            assert_eq!((ours.len(), theirs.len()), (PAGE_BYTES, PAGE_BYTES));
+            assert_eq!(ours[..16], theirs[..16], "the headers are the same");
+            assert_ne!(ours[16..], theirs[16..]);
+        }
+    }
+    let seen = world.seen();
+    let (ours, theirs): (Vec<_>, Vec<_>) = seen.iter().enumerate().partition(|(i, _)| i % 2 == 0);
+    let shapes = |all: Vec<(usize, &Seen)>| all.into_iter().map(|(_, s)| s.clone()).collect();
+    let (ours, theirs): (Vec<Seen>, Vec<Seen>) = (shapes(ours), shapes(theirs));
+    assert_eq!(ours, theirs);
+}
+
+/// An unwritten page is the same for everybody and every time.
+#[test]
+fn an_empty_page_does_not_change() {
+    let world = World::new(Backend::Embedded, 3);
+    let page = world.relay().page(Board::New, 7).unwrap();
+    assert_eq!(world.relay().page(Board::New, 7).unwrap(), page);
+    assert_ne!(world.relay().page(Board::New, 8).unwrap()[16..], page[16..]);
+    assert_ne!(world.relay().page(Board::Old, 7).unwrap()[16..], page[16..]);
+}
+
+/// The page a phone with a conversation looks at is its own once per cycle, and never again.
+#[test]
+fn no_page_is_looked_at_twice_on_purpose() {
+    let (mut world, _) = begin(Backend::Embedded, 4);
+    let mut phone = Phone::new(&mut world);
+    phone.write("a tip");
+    phone.sit(&world).unwrap();
+    let first = phone.tipster().to_bytes();
+    phone.sit(&world).unwrap();
+    // Draws of this cycle are remembered: a second sitting adds none.
+    assert_eq!(phone.tipster().to_bytes().len(), first.len());
+}
+
+fn nothing_readable_reaches_the_relay(backend: Backend) {
+    let (mut world, mut desk) = begin(backend, 5);
+    let mut phone = Phone::new(&mut world);
+    let tip = "河边有人倒废料，负责人是王小明。";
+    let answer = "Where exactly is the warehouse?";
+    phone.write(tip);
+    phone.sit(&world).unwrap();
+    let before_drain = world.held();
+    desk.round(&world).unwrap();
+    desk.reply(&world, 1, answer);
+    desk.run(&world, 600);
+    assert_eq!(phone.look(&world, &mut desk), [answer]);
+    let held = [before_drain, world.held()].concat();
+    let words = phone.code.to_words();
+    let mut planted = vec![
+        Planted::new("the tip", tip.as_bytes()),
+        Planted::new("a name in the tip", "王小明".as_bytes()),
+        Planted::new("the answer", answer.as_bytes()),
+        Planted::new("a word of the answer", b"warehouse"),
+        Planted::new("the code", words.as_bytes()),
+    ];
+    // The words of a code are ordinary words; two in a row are a code's.
+    let words: Vec<&str> = words.split(' ').collect();
+    for pair in words.windows(2) {
+        planted.push(Planted::new("words of the code", pair.join(" ").as_bytes()));
+    }
+    for secret in planted {
+        secret.must_not_be_in("the relay's store", &held);
+    }
+    // That it can be found at all: the line's name is public, in its statement.
+    assert!(Planted::new("the line's name", b"City watch").is_in(&held));
+}
+
+#[test]
+fn nothing_readable_reaches_the_embedded_store() {
+    nothing_readable_reaches_the_relay(Backend::Embedded);
+}
+
+#[test]
+fn nothing_readable_reaches_redis() {
+    nothing_readable_reaches_the_relay(Backend::Redis);
+}

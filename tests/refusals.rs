@@ -1,0 +1,181 @@
+//! A relay that lies: refused with a sentence that helps, nothing posted, the tip kept.
+
+use data_encoding::BASE64;
+use serde_json::Value;
+use sotto_core::{
+    sitting::{Person, SittingError, sit},
+    transport::Response,
+};
+use sotto_protocol::{
+    bundle::{Pin, VerifyError},
+    id::Fingerprint,
+};
+use sotto_tests::{
+    machines::{DeskMachine, Phone},
+    world::{Backend, World},
+};
+
+const TIP: &str = "The tip that must not be lost.";
+
+struct Scene {
+    world: World,
+    desk: DeskMachine,
+    phone: Phone,
+}
+
+fn begin(seed: u64) -> Scene {
+    let mut world = World::new(Backend::Embedded, seed);
+    let mut desk = DeskMachine::join(&mut world);
+    desk.run(&world, 600);
+    let phone = Phone::new(&mut world);
+    world.seen();
+    Scene { world, desk, phone }
+}
+
+impl Scene {
+    /// What the relay says about itself now.
+    fn bundle(&self) -> Vec<u8> {
+        self.world.relay().bundle().unwrap().json
+    }
+
+    /// From now on this is its bundle.
+    fn serve(&self, bundle: Vec<u8>) {
+        self.world.tamper(move |request, response| {
+            if request.target.ends_with("/bundle") {
+                return Response {
+                    status: 200,
+                    cycles: Some("0,0".into()),
+                    body: bundle.clone(),
+                };
+            }
+            response
+        });
+    }
+
+    fn must_refuse(&mut self, pin: Pin, why: VerifyError) {
+        self.phone.write(TIP);
+        self.world.seen();
+        let mut tipster = self.phone.tipster();
+        let mut person = Person::Known(&mut tipster, &mut self.phone.memory);
+        let now = self.world.clock.read();
+        let sat = sit(
+            &self.world.relay(),
+            pin,
+            &mut person,
+            now,
+            &mut self.phone.rng,
+        );
+        let error = sat.unwrap_err();
+        assert_eq!(error, SittingError::Bundle(why));
+        assert!(error.to_string().len() > 40, "not a sentence: {error}");
+        let seen = self.world.seen();
+        let asked: Vec<&str> = seen.iter().map(|seen| seen.what.as_str()).collect();
+        assert_eq!(
+            asked,
+            ["GET bundle"],
+            "nothing but the bundle was asked for"
+        );
+        assert!(self.phone.tipster().is_waiting(), "the tip is kept");
+    }
+
+    /// Once the relay tells the truth again, the tip goes out by itself.
+    fn must_recover(mut self) {
+        self.world.tamper(|_, response| response);
+        self.phone.sit(&self.world).unwrap();
+        self.desk.round(&self.world).unwrap();
+        assert_eq!(self.desk.texts(1), [TIP]);
+    }
+}
+
+#[test]
+fn a_wrong_fingerprint() {
+    let mut scene = begin(1);
+    let pin = Pin {
+        fingerprint: Fingerprint([7; 32]),
+        ..scene.world.pin()
+    };
+    scene.must_refuse(pin, VerifyError::Fingerprint);
+    scene.must_recover();
+}
+
+#[test]
+fn another_lines_bundle() {
+    let mut scene = begin(2);
+    let other = begin(3);
+    scene.serve(other.bundle());
+    scene.must_refuse(scene.world.pin(), VerifyError::Line);
+    scene.must_recover();
+}
+
+#[test]
+fn an_expired_bundle() {
+    let mut scene = begin(4);
+    scene.serve(scene.bundle());
+    scene.world.clock.pass(61 * 86_400);
+    scene.must_refuse(scene.world.pin(), VerifyError::Expired);
+    scene.world.publish();
+    scene.world.tamper(|_, response| response);
+    scene.desk.round(&scene.world).unwrap();
+    scene.must_recover();
+}
+
+#[test]
+fn a_rolled_back_bundle() {
+    let mut scene = begin(5);
+    let yesterday = scene.bundle();
+    scene.world.clock.pass(86_400);
+    scene.desk.round(&scene.world).unwrap();
+    scene.world.clock.pass(10);
+    scene.phone.sit(&scene.world).unwrap();
+    scene.serve(yesterday);
+    scene.must_refuse(scene.world.pin(), VerifyError::RolledBack);
+    scene.must_recover();
+}
+
+#[test]
+fn a_swapped_prekey() {
+    let mut scene = begin(6);
+    let mut bundle: Value = serde_json::from_slice(&scene.bundle()).unwrap();
+    for desk in bundle["desks"].as_array_mut().unwrap() {
+        let payload = BASE64.decode(desk["payload"].as_str().unwrap().as_bytes());
+        let mut statement: Value = serde_json::from_slice(&payload.unwrap()).unwrap();
+        statement["prekey"] = BASE64.encode(&[9; 1216]).into();
+        desk["payload"] = BASE64.encode(statement.to_string().as_bytes()).into();
+    }
+    scene.serve(bundle.to_string().into_bytes());
+    scene.must_refuse(scene.world.pin(), VerifyError::Signature);
+    scene.must_recover();
+}
+
+#[test]
+fn a_desk_statement_of_another_line() {
+    let mut scene = begin(7);
+    let other: Value = serde_json::from_slice(&begin(8).bundle()).unwrap();
+    let mut bundle: Value = serde_json::from_slice(&scene.bundle()).unwrap();
+    bundle["desks"] = other["desks"].clone();
+    scene.serve(bundle.to_string().into_bytes());
+    scene.must_refuse(scene.world.pin(), VerifyError::Signature);
+    scene.must_recover();
+}
+
+#[test]
+fn no_prekey_at_all() {
+    let mut scene = begin(9);
+    let mut bundle: Value = serde_json::from_slice(&scene.bundle()).unwrap();
+    bundle["desks"] = Value::Array(Vec::new());
+    scene.serve(bundle.to_string().into_bytes());
+    scene.must_refuse(scene.world.pin(), VerifyError::NoPrekey);
+    scene.must_recover();
+}
+
+#[test]
+fn no_bundle_but_something_else() {
+    let mut scene = begin(10);
+    for junk in [&b""[..], b"{}", b"<html>", &[0xff; 600_000]] {
+        scene.serve(junk.to_vec());
+        scene.must_refuse(scene.world.pin(), VerifyError::Malformed);
+        scene.phone = Phone::new(&mut scene.world);
+    }
+    scene.phone.write(TIP);
+    scene.must_recover();
+}
