@@ -119,8 +119,9 @@ fn nobody_else_may() {
 
 #[test]
 fn what_is_signed_is_what_is_asked() {
+    type Bend = fn(&mut Request);
     let mut scene = begin(3);
-    let bends: [(&str, fn(&mut Request)); 9] = [
+    let bends: [(&str, Bend); 9] = [
         ("no digest", |r| drop(r.headers.remove(0))),
         ("no input", |r| drop(r.headers.remove(1))),
         ("no signature", |r| drop(r.headers.remove(2))),
@@ -290,7 +291,7 @@ fn pages_are_taken_near_the_clock_and_within_the_board() {
     assert_eq!(put(&mut scene, u64::MAX, 0, &page), 400, "no time");
     assert_eq!(put(&mut scene, cycle, 1, &page[1..]), 400, "short");
     assert_eq!(
-        put(&mut scene, cycle, 1, &[0; PAGE_BODY_BYTES]),
+        put(&mut scene, cycle, 1, &vec![0; PAGE_BODY_BYTES]),
         400,
         "no envelopes"
     );

@@ -171,7 +171,7 @@ fn no_prekey_at_all() {
 #[test]
 fn no_bundle_but_something_else() {
     let mut scene = begin(10);
-    for junk in [&b""[..], b"{}", b"<html>", &[0xff; 600_000]] {
+    for junk in [&b""[..], b"{}", b"<html>", &vec![0xff; 600_000]] {
         scene.serve(junk.to_vec());
         scene.must_refuse(scene.world.pin(), VerifyError::Malformed);
         scene.phone = Phone::new(&mut scene.world);
