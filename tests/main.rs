@@ -1,8 +1,11 @@
 //! The one test binary: its table of contents.
 
+mod architecture;
+mod bounds;
 mod conversation;
 mod devices;
 mod journeys;
 mod privacy;
 mod programs;
 mod refusals;
+mod settings;

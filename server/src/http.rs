@@ -36,7 +36,7 @@ pub struct Bounds {
 /// Every route the world may use.
 pub fn app(relay: Arc<Relay>, bounds: Bounds) -> Router {
     let guard = Arc::new(Guard::new(bounds));
-    Router::new()
+    let routes = Router::new()
         .route("/v1/{line}/bundle", get(public::bundle))
         .route(
             "/v1/{line}/in",
@@ -64,7 +64,10 @@ pub fn app(relay: Arc<Relay>, bounds: Bounds) -> Router {
             put(public::put_statement).layer(DefaultBodyLimit::max(STATEMENT_BYTES)),
         )
         .with_state(relay)
-        .layer(middleware::from_fn_with_state(guard, guard::guard))
+        .layer(middleware::from_fn_with_state(guard, guard::guard));
+    // Around all of it: some answers, as to a wrong method, are made outside of the routes' layers.
+    Router::new()
+        .fallback_service(routes)
         .layer(middleware::map_response(uniform))
 }
 

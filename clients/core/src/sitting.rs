@@ -54,7 +54,7 @@ pub fn sit<T: Transport>(
     loop {
         let envelope = match person {
             Person::Known(tipster, keeper) => tipster.next_post(&view, rng)?.save(*keeper)?,
-            Person::Visitor(_) => tipster::seal_cover(pin.line, &view.bundle, 0, now, rng)?,
+            Person::Visitor(_) => tipster::seal_cover(pin.line, &view, 0, rng)?,
         };
         relay.post(envelope.into_bytes())?;
         if !person.posted()? {
@@ -131,7 +131,7 @@ fn draw<T: Transport>(
             Person::Known(tipster, keeper) => {
                 tipster.draw(view, board, choice, rng).save(*keeper)?
             }
-            Person::Visitor(_) => tipster::draw_uniform(tipster::pages(view, board), rng),
+            Person::Visitor(_) => view.draw_uniform(board, rng),
         };
         let bytes = relay.page(board, page)?;
         if let Person::Known(tipster, keeper) = person {

@@ -3,24 +3,29 @@
 //! It never asks for anything that depends on whether there is mail. Its pages are its own by a PRF,
 //! and every look at the line posts one envelope, real or cover.
 
+mod post;
 mod state;
+mod view;
 
 use rand_core::CryptoRng;
 use sotto_protocol::{
-    bundle::{Bundle, Seen, day_of},
+    bundle::{Seen, day_of},
     code::CodeKeys,
-    conversation::{Content, Conversation, Cycle, Slot},
+    conversation::{Conversation, Slot},
     id::{Board, LineId},
-    keys::SealingPublicKey,
-    limits::{CYCLE_FUTURE_SECONDS, CYCLE_PAST_SECONDS, DAY_SECONDS, ENVELOPE_BYTES},
-    message::{FirstContact, Kind, Message},
+    limits::{CYCLE_PAST_SECONDS, ENVELOPE_BYTES},
+    message::{Kind, Message},
     page::PageHeader,
-    seal::{self, Envelope, Place, Reject},
-    secret::{SealingSecret, Secret, random},
+    seal::{Envelope, Reject},
+    secret::random,
 };
 use zeroize::Zeroizing;
 
-use self::state::{Drawn, Incoming, Waiting};
+pub use self::{post::seal_cover, view::View};
+use self::{
+    state::{Drawn, Incoming, Waiting},
+    view::{served, set_served},
+};
 use crate::{
     keep::Unsaved,
     text::{self, TextError},
@@ -50,17 +55,6 @@ impl std::fmt::Debug for Tipster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Tipster(..)")
     }
-}
-
-/// What one look at a line showed: its keys and which cycles are served.
-#[derive(Debug, Clone)]
-pub struct View {
-    /// Verified.
-    pub bundle: Bundle,
-    /// Served cycles of *new* and *old*.
-    pub cycles: [u64; 2],
-    /// When, in unix seconds.
-    pub now: u64,
 }
 
 /// Where the texts of a conversation are. Counts envelopes.
@@ -122,9 +116,9 @@ impl Tipster {
     pub fn saw(&mut self, view: &View) -> Unsaved<State, ()> {
         self.seen = view.bundle.seen.clone();
         for board in Board::ALL {
-            let day = |cycle| cycle_of(view, board, cycle).day();
-            let (kept, named) = (served(self.cycles, board), served(view.cycles, board));
-            if named > kept && is_credible(view, board) && day(named) >= day(kept) {
+            let day = |cycle| view.cycle(board, cycle).day();
+            let (kept, named) = (served(self.cycles, board), view.served(board));
+            if named > kept && view.is_credible(board) && day(named) >= day(kept) {
                 set_served(&mut self.cycles, board, named);
             }
         }
@@ -133,7 +127,7 @@ impl Tipster {
             if cycle == 0 {
                 self.first_day
             } else {
-                cycle_of(view, board, cycle).day()
+                view.cycle(board, cycle).day()
             }
         });
         let [new, old] = whole;
@@ -157,7 +151,7 @@ impl Tipster {
         rng: &mut impl CryptoRng,
     ) -> Unsaved<State, u32> {
         let own = self.own_page(view, board, choice);
-        let cycle = served(view.cycles, board);
+        let cycle = view.served(board);
         let draw = Drawn {
             board,
             cycle,
@@ -170,7 +164,7 @@ impl Tipster {
                 self.drawn.push(draw);
                 page
             }
-            _ => draw_uniform(pages(view, board), rng),
+            _ => view.draw_uniform(board, rng),
         };
         self.unsaved(page)
     }
@@ -179,7 +173,7 @@ impl Tipster {
     pub fn read_page(&mut self, view: &View, board: Board, bytes: &[u8]) -> Unsaved<State, usize> {
         let mut found = 0;
         if let Ok((header, envelopes)) = PageHeader::parse(bytes) {
-            let named = served(view.cycles, board);
+            let named = view.served(board);
             // A page of another cycle, or of an older one than before, is nobody's own.
             let counts = header.board == board
                 && header.cycle == named
@@ -203,7 +197,7 @@ impl Tipster {
         let envelope = match self.outbox.iter().position(|item| !item.is_held) {
             Some(place) => self.seal_waiting(view, place, rng)?,
             None if self.must_acknowledge => self.seal_acknowledgement(view, rng)?,
-            None => seal_cover(self.line, &view.bundle, self.desk, view.now, rng)?,
+            None => seal_cover(self.line, view, self.desk, rng)?,
         };
         Ok(self.unsaved(envelope))
     }
@@ -244,13 +238,13 @@ impl Tipster {
     }
 
     fn own_page(&self, view: &View, board: Board, choice: u8) -> Option<u32> {
-        let cycle = served(view.cycles, board);
+        let cycle = view.served(board);
         if cycle == 0 || cycle != served(self.cycles, board) {
             return None;
         }
-        let cycle = cycle_of(view, board, cycle);
+        let cycle = view.cycle(board, cycle);
         self.conversation
-            .own_page(board, cycle, choice, pages(view, board))
+            .own_page(board, cycle, choice, view.pages(board))
     }
 
     fn open_all(&mut self, slot: Slot, envelopes: &[[u8; ENVELOPE_BYTES]]) -> usize {
@@ -296,173 +290,7 @@ impl Tipster {
         true
     }
 
-    fn seal_waiting(
-        &mut self,
-        view: &View,
-        place: usize,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Envelope, Reject> {
-        let item = self.outbox.get(place).ok_or(Reject)?;
-        let (id, part, parts) = (item.id, item.part, item.parts);
-        let text = item.body.clone();
-        let (number, envelope) = if self.conversation.is_first_contact() {
-            let body = self.first_contact(view).with_text(&text);
-            let content = Content {
-                kind: Kind::Text,
-                id,
-                part,
-                parts,
-                body: &body,
-            };
-            let prekey = prekey(&view.bundle, self.desk, view.now).ok_or(Reject)?;
-            let day = day_of(view.now);
-            let sealed = self.conversation.seal_first(content, &prekey, day, rng)?;
-            ((0, sealed.index), sealed.envelope)
-        } else {
-            let content = Content {
-                kind: Kind::Text,
-                id,
-                part,
-                parts,
-                body: &text,
-            };
-            self.seal_later(content, view, rng)?
-        };
-        if let Some(item) = self.outbox.get_mut(place) {
-            item.numbers.push(number);
-        }
-        Ok(envelope)
-    }
-
-    fn seal_acknowledgement(
-        &mut self,
-        view: &View,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Envelope, Reject> {
-        let content = Content {
-            kind: Kind::Acknowledgement,
-            id: rng.next_u64(),
-            part: 0,
-            parts: 1,
-            body: &[],
-        };
-        Ok(self.seal_later(content, view, rng)?.1)
-    }
-
-    fn seal_later(
-        &mut self,
-        content: Content<'_>,
-        view: &View,
-        rng: &mut impl CryptoRng,
-    ) -> Result<((u32, u32), Envelope), Reject> {
-        let outgoing = self.conversation.prepare(content, rng)?;
-        let day = day_of(view.now);
-        let envelope = outgoing.seal(self.line, day, Slot::Inbox, rng)?;
-        // Every message acknowledges what was opened before it.
-        self.must_acknowledge = false;
-        Ok((outgoing.number(), envelope))
-    }
-
-    fn first_contact(&self, view: &View) -> FirstContact {
-        FirstContact {
-            nonce: *self.conversation.nonce(),
-            first_day: self.first_day,
-            bundle: view.bundle.hash,
-            handle: self.keys.handle,
-            continuity: self.keys.continuity.clone(),
-            static_key: self.keys.static_key.public(),
-        }
-    }
-
     fn unsaved<T>(&self, value: T) -> Unsaved<State, T> {
         Unsaved::new(self.to_bytes(), value)
-    }
-}
-
-/// An envelope that says nothing, made like a first contact so that nobody can tell.
-pub fn seal_cover(
-    line: LineId,
-    bundle: &Bundle,
-    desk: u16,
-    now: u64,
-    rng: &mut impl CryptoRng,
-) -> Result<Envelope, Reject> {
-    let message = Message {
-        kind: Kind::Cover,
-        part: 0,
-        parts: 1,
-        id: rng.next_u64(),
-        epoch: 0,
-        index: 0,
-        received: None,
-        epoch_secret: Secret::make(rng),
-        ratchet_key: SealingSecret::make(rng).public(),
-        body: Zeroizing::default(),
-    };
-    let place = Place {
-        line,
-        day: day_of(now),
-        address: sotto_protocol::id::Address(random(rng)),
-    };
-    let prekey = prekey(bundle, desk, now).ok_or(Reject)?;
-    seal::seal(&message, &prekey, None, place, rng)
-}
-
-/// A page drawn by somebody without a conversation.
-pub fn draw_uniform(pages: u32, rng: &mut impl CryptoRng) -> u32 {
-    // Numbers of pages are powers of two, so that the remainder is uniform.
-    rng.next_u32().checked_rem(pages).unwrap_or(0)
-}
-
-/// Pages of a board in the cycle that is served.
-pub fn pages(view: &View, board: Board) -> u32 {
-    let cycle = served(view.cycles, board);
-    let boards = view.bundle.boards();
-    boards
-        .and_then(|boards| boards.pages(board, cycle))
-        .unwrap_or(1)
-}
-
-fn prekey(bundle: &Bundle, desk: u16, now: u64) -> Option<SealingPublicKey> {
-    let desk = match desk {
-        0 => bundle.line.desks.first()?.id,
-        desk => desk,
-    };
-    let statement = bundle.prekey(desk, day_of(now))?;
-    Some(statement.prekey.clone())
-}
-
-/// Neither so old nor so far ahead that somebody is playing with it.
-fn is_credible(view: &View, board: Board) -> bool {
-    let begins = begin(view, board, served(view.cycles, board));
-    begins >= view.now.saturating_sub(CYCLE_PAST_SECONDS)
-        && begins <= view.now.saturating_add(CYCLE_FUTURE_SECONDS)
-}
-
-fn begin(view: &View, board: Board, cycle: u64) -> u64 {
-    cycle.saturating_mul(cycle_of(view, board, cycle).seconds)
-}
-
-fn cycle_of(view: &View, board: Board, number: u64) -> Cycle {
-    let seconds = view.bundle.line.policy.cycle_seconds(board);
-    Cycle {
-        number,
-        seconds: seconds.min(DAY_SECONDS),
-    }
-}
-
-const fn served(cycles: [u64; 2], board: Board) -> u64 {
-    let [new, old] = cycles;
-    match board {
-        Board::New => new,
-        Board::Old => old,
-    }
-}
-
-const fn set_served(cycles: &mut [u64; 2], board: Board, cycle: u64) {
-    let [new, old] = cycles;
-    match board {
-        Board::New => *new = cycle,
-        Board::Old => *old = cycle,
     }
 }

@@ -5,6 +5,7 @@
 
 mod connections;
 mod keys;
+mod values;
 
 use std::fmt;
 
@@ -13,14 +14,16 @@ use bytes::Bytes;
 use redis::{FromRedisValue, Pipeline, pipe};
 use sotto_protocol::{
     drain::{Cursor, DrainPage, Drained},
-    envelope::EnvelopeHeader,
-    hash,
     id::{Board, DeviceId, LineId},
     limits::{DAY_SECONDS, RETENTION_DAYS},
     log::LogPage,
 };
 
-use self::{connections::Connections, keys::Keys};
+use self::{
+    connections::Connections,
+    keys::Keys,
+    values::{Row, accepted, incarnation, stored},
+};
 use super::{Durability, PageSlot, Post, Served, Store, StoreError, Stored, arrival};
 
 /// A store in Redis.
@@ -380,65 +383,5 @@ impl Store for Redis {
 
     async fn check(&self) -> Result<Durability, StoreError> {
         self.connections.examine().await
-    }
-}
-
-/// One entry of the index.
-struct Row {
-    position: u64,
-    arrived: u64,
-    address: Vec<u8>,
-}
-
-impl Row {
-    fn parse(id: &str, fields: Vec<Vec<u8>>) -> Option<Self> {
-        let (position, arrived) = id.split_once('-')?;
-        Some(Self {
-            position: position.parse().ok()?,
-            arrived: arrived.parse().ok()?,
-            address: fields.into_iter().nth(1)?,
-        })
-    }
-
-    fn drained(&self, body: Vec<u8>) -> Result<Drained, StoreError> {
-        let header = EnvelopeHeader::parse(&body).map_err(|_| StoreError::Corrupt)?;
-        Ok(Drained {
-            class: header.class.byte(),
-            position: self.position,
-            arrived: self.arrived,
-            body,
-        })
-    }
-}
-
-/// A number for this life of the line in this run of Redis.
-///
-/// A restart may have lost the last second, whose positions are then given out again: the run id in
-/// the hash makes drainers read from the start and drop what they know.
-fn incarnation(seed: &str, info: &str) -> Result<u64, StoreError> {
-    let run = info
-        .lines()
-        .find_map(|line| line.strip_prefix("run_id:"))
-        .ok_or(StoreError::Corrupt)?;
-    let hash = hash::digest(&[seed.as_bytes(), run.trim().as_bytes()]);
-    Ok(hash
-        .first_chunk()
-        .map_or(0, |bytes| u64::from_le_bytes(*bytes)))
-}
-
-fn stored(name: String, value: &[u8]) -> Option<Stored> {
-    let (serial, json) = value.split_first_chunk::<16>()?;
-    Some(Stored {
-        name,
-        serial: u64::from_str_radix(core::str::from_utf8(serial).ok()?, 16).ok()?,
-        json: Bytes::copy_from_slice(json),
-    })
-}
-
-fn accepted((state,): (i64,)) -> Result<(), StoreError> {
-    if state == 1 {
-        Ok(())
-    } else {
-        Err(StoreError::Conflict)
     }
 }

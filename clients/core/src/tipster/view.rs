@@ -1,0 +1,84 @@
+//! What one look at a line shows.
+
+use rand_core::{CryptoRng, Rng as _};
+use sotto_protocol::{
+    bundle::{Bundle, day_of},
+    conversation::Cycle,
+    id::Board,
+    keys::SealingPublicKey,
+    limits::{CYCLE_FUTURE_SECONDS, CYCLE_PAST_SECONDS, DAY_SECONDS},
+};
+
+/// What one look at a line showed: its keys and which cycles are served.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// Verified.
+    pub bundle: Bundle,
+    /// Served cycles of *new* and *old*.
+    pub cycles: [u64; 2],
+    /// When, in unix seconds.
+    pub now: u64,
+}
+
+impl View {
+    /// Pages of a board in the cycle that is served.
+    pub fn pages(&self, board: Board) -> u32 {
+        let boards = self.bundle.boards();
+        boards
+            .and_then(|boards| boards.pages(board, self.served(board)))
+            .unwrap_or(1)
+    }
+
+    /// A page drawn by somebody without a conversation.
+    pub fn draw_uniform(&self, board: Board, rng: &mut impl CryptoRng) -> u32 {
+        // Numbers of pages are powers of two, so that the remainder is uniform.
+        let pages = self.pages(board);
+        rng.next_u32().checked_rem(pages).unwrap_or(0)
+    }
+
+    pub(super) const fn served(&self, board: Board) -> u64 {
+        served(self.cycles, board)
+    }
+
+    pub(super) fn cycle(&self, board: Board, number: u64) -> Cycle {
+        let seconds = self.bundle.line.policy.cycle_seconds(board);
+        Cycle {
+            number,
+            seconds: seconds.min(DAY_SECONDS),
+        }
+    }
+
+    /// Neither so old nor so far ahead that somebody is playing with it.
+    pub(super) fn is_credible(&self, board: Board) -> bool {
+        let cycle = self.cycle(board, self.served(board));
+        let begins = cycle.number.saturating_mul(cycle.seconds);
+        begins >= self.now.saturating_sub(CYCLE_PAST_SECONDS)
+            && begins <= self.now.saturating_add(CYCLE_FUTURE_SECONDS)
+    }
+
+    /// The key of a desk for today; desk 0 is the line's first.
+    pub(super) fn prekey(&self, desk: u16) -> Option<SealingPublicKey> {
+        let desk = match desk {
+            0 => self.bundle.line.desks.first()?.id,
+            desk => desk,
+        };
+        let statement = self.bundle.prekey(desk, day_of(self.now))?;
+        Some(statement.prekey.clone())
+    }
+}
+
+pub(super) const fn served(cycles: [u64; 2], board: Board) -> u64 {
+    let [new, old] = cycles;
+    match board {
+        Board::New => new,
+        Board::Old => old,
+    }
+}
+
+pub(super) const fn set_served(cycles: &mut [u64; 2], board: Board, cycle: u64) {
+    let [new, old] = cycles;
+    match board {
+        Board::New => *new = cycle,
+        Board::Old => *old = cycle,
+    }
+}
