@@ -9,3 +9,4 @@ mod privacy;
 mod programs;
 mod refusals;
 mod settings;
+mod store;

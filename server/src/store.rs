@@ -104,7 +104,8 @@ pub enum StoreError {
 /// The relay's memory.
 #[async_trait]
 pub trait Store: Send + Sync + fmt::Debug {
-    /// Appends to the line's inbox once per address. `Ok` means durable as configured.
+    /// Appends to the line's inbox once per address. `Ok` means durable as configured. An address is
+    /// remembered at least until its arrival is past in a [`Self::sweep`].
     async fn append(&self, line: LineId, post: Post, now: u64) -> Result<(), StoreError>;
 
     /// Up to `max` records after the cursor, oldest first; from the start without one.

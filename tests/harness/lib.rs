@@ -2,6 +2,7 @@
 //! a real Redis, and a hunter for planted secrets.
 #![forbid(unsafe_code)]
 
+pub mod cases;
 pub mod hunt;
 pub mod machines;
 pub mod programs;

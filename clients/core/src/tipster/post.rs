@@ -1,6 +1,6 @@
 //! What is posted: a text that waits, an acknowledgement, or cover.
 
-use rand_core::{CryptoRng, Rng as _};
+use rand_core::CryptoRng;
 use sotto_protocol::{
     bundle::day_of,
     conversation::{Content, Slot},

@@ -1,6 +1,6 @@
 //! What one look at a line shows.
 
-use rand_core::{CryptoRng, Rng as _};
+use rand_core::CryptoRng;
 use sotto_protocol::{
     bundle::{Bundle, day_of},
     conversation::Cycle,

@@ -1,0 +1,28 @@
+//! How many random cases a property is tried on: few by default, many in a soak, always the same.
+
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+/// Cases of a property that has `few` in a usual run. `SOTTO_CASES` in the environment sets another
+/// number for all.
+pub fn count(few: u32) -> u32 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a soak asks for more cases in this way"
+    )]
+    let wanted = std::env::var("SOTTO_CASES");
+    wanted
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(few)
+}
+
+/// A runner with a fixed seed that leaves no files behind.
+pub fn runner(few: u32) -> TestRunner {
+    let config = Config {
+        cases: count(few),
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+    TestRunner::new_with_rng(config, rng)
+}

@@ -1,0 +1,78 @@
+//! The store's contract, on every backend, and random operations against a model.
+
+mod contract;
+mod durable;
+mod model;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sotto_protocol::{
+    envelope::{Class, EnvelopeHeader},
+    id::{Address, DeviceId, LineId},
+    limits::{CHUNK_BYTES, ENVELOPE_BYTES},
+};
+use sotto_relay::store::{Embedded, Post, Redis, Store};
+use sotto_tests::redis::{AppendFsync, RedisServer};
+use tempfile::TempDir;
+
+const LINE: LineId = LineId([1; 16]);
+const OTHER: LineId = LineId([2; 16]);
+const NOW: u64 = 1_795_491_123;
+const DRAINERS: [DeviceId; 2] = [DeviceId([1; 16]), DeviceId([2; 16])];
+
+/// A store, and what it stands on.
+struct Fixture {
+    store: Arc<dyn Store>,
+    redis: Option<RedisServer>,
+    dir: TempDir,
+}
+
+impl Fixture {
+    fn embedded() -> Self {
+        let dir = TempDir::new().unwrap();
+        let store = Embedded::open(&dir.path().join("store"), 7).unwrap();
+        Self {
+            store: Arc::new(store),
+            redis: None,
+            dir,
+        }
+    }
+
+    async fn redis(fsync: AppendFsync) -> Self {
+        let server = RedisServer::start(fsync);
+        let store = Redis::connect(&server.url(), 2, 7).await.unwrap();
+        Self {
+            store: Arc::new(store),
+            redis: Some(server),
+            dir: TempDir::new().unwrap(),
+        }
+    }
+}
+
+/// An envelope or chunk at an address made of one number, filled with another.
+fn post(class: Class, address: u64, fill: u8) -> Post {
+    let mut at = [0; 32];
+    at[..8].copy_from_slice(&address.to_le_bytes());
+    let address = Address(at);
+    let header = EnvelopeHeader {
+        class,
+        day: 0,
+        address,
+    };
+    let bytes = match class {
+        Class::Envelope => ENVELOPE_BYTES,
+        Class::Chunk => CHUNK_BYTES,
+    };
+    let mut body = header.to_bytes().to_vec();
+    body.resize(bytes, fill);
+    Post {
+        class,
+        address,
+        body: Bytes::from(body),
+    }
+}
+
+fn envelope(address: u64) -> Post {
+    post(Class::Envelope, address, 5)
+}

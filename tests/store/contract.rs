@@ -1,0 +1,408 @@
+//! One case per sentence of `server/src/store.rs`.
+
+use bytes::Bytes;
+use sotto_protocol::{
+    drain::{Cursor, DrainPage},
+    envelope::Class,
+    id::Board,
+    limits::LOG_RECORD_BYTES,
+};
+use sotto_relay::store::{PageSlot, Store, StoreError, Stored};
+use sotto_tests::redis::AppendFsync;
+
+use super::{DRAINERS, Fixture, LINE, NOW, OTHER, envelope, post};
+
+macro_rules! contract {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use super::*;
+
+            #[tokio::test]
+            async fn embedded() {
+                super::$name(&*Fixture::embedded().store).await;
+            }
+
+            #[tokio::test]
+            async fn redis() {
+                let fixture = Fixture::redis(AppendFsync::EverySecond).await;
+                super::$name(&*fixture.store).await;
+            }
+        }
+    )*};
+}
+
+contract!(
+    an_address_is_written_once,
+    many_write_one_address_at_once,
+    positions_have_no_gaps,
+    records_come_in_order_and_in_pages,
+    a_cursor_of_another_life_is_refused,
+    all_drainers_must_have_read,
+    what_was_deleted_does_not_come_back,
+    both_classes_come_back_whole,
+    a_page_is_written_once,
+    a_board_moves_on_when_a_cycle_is_whole,
+    boards_and_lines_are_apart,
+    a_token_is_spent_once,
+    a_statement_never_gets_older,
+    statements_can_be_removed,
+    a_log_has_one_record_per_position,
+    a_sweep_takes_what_is_old_and_nothing_else,
+    an_unknown_line_is_empty,
+);
+
+async fn read(store: &dyn Store, after: Option<Cursor>, max: usize) -> DrainPage {
+    store.read(LINE, after, max).await.unwrap()
+}
+
+async fn positions(store: &dyn Store) -> Vec<u64> {
+    let page = read(store, None, 10_000).await;
+    page.records.iter().map(|record| record.position).collect()
+}
+
+async fn an_address_is_written_once(store: &dyn Store) {
+    for fill in [5, 5, 6] {
+        let post = post(Class::Envelope, 1, fill);
+        store.append(LINE, post, NOW).await.unwrap();
+    }
+    let page = read(store, None, 64).await;
+    assert_eq!(page.records.len(), 1);
+    assert_eq!(page.records[0].body, envelope(1).body, "the first one wins");
+    assert_eq!(page.records[0].position, 1);
+    assert_eq!(page.records[0].arrived, NOW - NOW % 600);
+}
+
+async fn many_write_one_address_at_once(store: &dyn Store) {
+    let writes = (0..64).map(|_| store.append(LINE, envelope(1), NOW));
+    for write in futures(writes).await {
+        write.unwrap();
+    }
+    assert_eq!(positions(store).await, [1]);
+}
+
+async fn positions_have_no_gaps(store: &dyn Store) {
+    let writes = (0..300).map(|address| store.append(LINE, envelope(address), NOW));
+    for write in futures(writes).await {
+        write.unwrap();
+    }
+    assert_eq!(positions(store).await, (1..=300).collect::<Vec<u64>>());
+}
+
+/// Polls all of them together on this task.
+async fn futures<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = all.map(Box::pin).map(Some).collect();
+    let mut done: Vec<Option<F::Output>> = waiting.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (slot, out) in waiting.iter_mut().zip(&mut done) {
+            let Some(future) = slot else { continue };
+            if let std::task::Poll::Ready(value) = future.as_mut().poll(context) {
+                *out = Some(value);
+                *slot = None;
+            }
+        }
+        if done.iter().all(Option::is_some) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+async fn records_come_in_order_and_in_pages(store: &dyn Store) {
+    for address in 0..10 {
+        store.append(LINE, envelope(address), NOW).await.unwrap();
+    }
+    let (mut cursor, mut seen) = (None, Vec::new());
+    loop {
+        let page = read(store, cursor, 3).await;
+        assert_eq!(
+            page,
+            read(store, cursor, 3).await,
+            "reading changes nothing"
+        );
+        if page.records.is_empty() {
+            assert_eq!(Some(page.cursor), cursor);
+            break;
+        }
+        assert!(page.records.len() <= 3);
+        seen.extend(page.records.iter().map(|record| record.position));
+        cursor = Some(page.cursor);
+    }
+    assert_eq!(seen, (1..=10).collect::<Vec<u64>>());
+}
+
+async fn a_cursor_of_another_life_is_refused(store: &dyn Store) {
+    store.append(LINE, envelope(1), NOW).await.unwrap();
+    let good = read(store, None, 1).await.cursor;
+    let bad = [
+        Cursor { shard: 1, ..good },
+        Cursor {
+            incarnation: good.incarnation ^ 1,
+            ..good
+        },
+    ];
+    for cursor in bad {
+        let refused = store.read(LINE, Some(cursor), 1).await.unwrap_err();
+        assert_eq!(refused, StoreError::Incarnation);
+        let refused = store.acknowledge(LINE, DRAINERS[0], cursor, &DRAINERS);
+        assert_eq!(refused.await.unwrap_err(), StoreError::Incarnation);
+    }
+    let ahead = Cursor {
+        position: 2,
+        ..good
+    };
+    let refused = store.acknowledge(LINE, DRAINERS[0], ahead, &DRAINERS);
+    assert_eq!(refused.await.unwrap_err(), StoreError::Incarnation);
+}
+
+async fn all_drainers_must_have_read(store: &dyn Store) {
+    for address in 0..600 {
+        store.append(LINE, envelope(address), NOW).await.unwrap();
+    }
+    let cursor = read(store, None, 1).await.cursor;
+    let at = |position| Cursor { position, ..cursor };
+    let [first, second] = DRAINERS;
+    store
+        .acknowledge(LINE, first, at(500), &DRAINERS)
+        .await
+        .unwrap();
+    assert_eq!(positions(store).await.len(), 600, "one has not read");
+    store
+        .acknowledge(LINE, second, at(300), &DRAINERS)
+        .await
+        .unwrap();
+    assert_eq!(positions(store).await[0], 301);
+    store
+        .acknowledge(LINE, second, at(100), &DRAINERS)
+        .await
+        .unwrap();
+    assert_eq!(positions(store).await[0], 301, "nobody reads backwards");
+    store
+        .acknowledge(LINE, second, at(600), &DRAINERS)
+        .await
+        .unwrap();
+    assert_eq!(positions(store).await[0], 501);
+    store
+        .acknowledge(LINE, first, at(600), &[first])
+        .await
+        .unwrap();
+    assert!(positions(store).await.is_empty());
+    store.append(LINE, envelope(1_000), NOW).await.unwrap();
+    assert_eq!(positions(store).await, [601]);
+}
+
+async fn what_was_deleted_does_not_come_back(store: &dyn Store) {
+    store.append(LINE, envelope(1), NOW).await.unwrap();
+    let cursor = read(store, None, 1).await.cursor;
+    let [drainer, _] = DRAINERS;
+    store
+        .acknowledge(LINE, drainer, cursor, &[drainer])
+        .await
+        .unwrap();
+    store.append(LINE, envelope(1), NOW + 5).await.unwrap();
+    store.append(LINE, envelope(2), NOW + 5).await.unwrap();
+    assert_eq!(positions(store).await, [2]);
+}
+
+async fn both_classes_come_back_whole(store: &dyn Store) {
+    let posts = [post(Class::Chunk, 1, 9), post(Class::Envelope, 2, 8)];
+    for post in posts.clone() {
+        store.append(LINE, post, NOW).await.unwrap();
+    }
+    let page = read(store, None, 2).await;
+    for (record, post) in page.records.iter().zip(&posts) {
+        assert_eq!(
+            (record.class, &record.body[..]),
+            (post.class.byte(), &post.body[..])
+        );
+    }
+    assert_eq!(DrainPage::from_bytes(&page.to_bytes()), Ok(page));
+}
+
+fn slot(board: Board, cycle: u64, page: u32) -> PageSlot {
+    PageSlot { board, cycle, page }
+}
+
+fn body(fill: u8) -> Bytes {
+    Bytes::from(vec![fill; 64])
+}
+
+async fn a_page_is_written_once(store: &dyn Store) {
+    let page = slot(Board::New, 5, 0);
+    store.write_page(LINE, page, 1, body(1)).await.unwrap();
+    store.write_page(LINE, page, 1, body(2)).await.unwrap();
+    let served = store.read_page(LINE, Board::New, 0).await.unwrap();
+    assert_eq!((served.cycle, served.body), (5, Some(body(1))));
+    let beside = store.read_page(LINE, Board::New, 1).await.unwrap();
+    assert_eq!((beside.cycle, beside.body), (5, None));
+}
+
+async fn a_board_moves_on_when_a_cycle_is_whole(store: &dyn Store) {
+    let board = Board::Old;
+    let write = async |cycle, page, fill| {
+        let written = store.write_page(LINE, slot(board, cycle, page), 2, body(fill));
+        written.await.unwrap();
+    };
+    let read = async |page| {
+        let served = store.read_page(LINE, board, page).await.unwrap();
+        (served.cycle, served.body.map(|body| body[0]))
+    };
+    assert_eq!(read(0).await, (0, None));
+    write(5, 0, 1).await;
+    assert_eq!(read(0).await, (0, None), "not whole yet");
+    write(5, 0, 1).await;
+    assert_eq!(read(0).await, (0, None), "the same page twice is one page");
+    write(5, 1, 2).await;
+    assert_eq!((read(0).await, read(1).await), ((5, Some(1)), (5, Some(2))));
+    write(7, 1, 4).await;
+    assert_eq!(read(0).await, (5, Some(1)), "the next is being written");
+    write(6, 0, 9).await;
+    write(6, 1, 9).await;
+    assert_eq!(read(1).await, (6, Some(9)));
+    write(7, 0, 3).await;
+    assert_eq!((read(0).await, read(1).await), ((7, Some(3)), (7, Some(4))));
+    write(5, 0, 8).await;
+    write(5, 1, 8).await;
+    assert_eq!(read(0).await, (7, Some(3)), "a board never goes back");
+    assert_eq!(store.served(LINE).await.unwrap(), [0, 7]);
+}
+
+async fn boards_and_lines_are_apart(store: &dyn Store) {
+    let written = store.write_page(LINE, slot(Board::New, 5, 0), 1, body(1));
+    written.await.unwrap();
+    store.append(LINE, envelope(1), NOW).await.unwrap();
+    store.append_log(LINE, 1, 0, record(1)).await.unwrap();
+    assert_eq!(store.served(LINE).await.unwrap(), [5, 0]);
+    let other = store.read_page(LINE, Board::Old, 0).await.unwrap();
+    assert_eq!((other.cycle, other.body), (0, None));
+    assert_eq!(store.served(OTHER).await.unwrap(), [0, 0]);
+    assert!(store.read(OTHER, None, 9).await.unwrap().records.is_empty());
+    assert_eq!(store.read_log(OTHER, 1, 0, 9).await.unwrap().next, 0);
+    assert_eq!(store.read_log(LINE, 2, 0, 9).await.unwrap().next, 0);
+    store.append(OTHER, envelope(1), NOW).await.unwrap();
+    assert_eq!(
+        store.read(OTHER, None, 9).await.unwrap().records[0].position,
+        1
+    );
+}
+
+async fn a_token_is_spent_once(store: &dyn Store) {
+    let spend = async |line, token| store.spend(line, token, NOW + 600, NOW).await.unwrap();
+    assert!(spend(LINE, [1; 32]).await);
+    assert!(!spend(LINE, [1; 32]).await);
+    assert!(spend(LINE, [2; 32]).await);
+    assert!(spend(OTHER, [1; 32]).await);
+}
+
+fn statement(name: &str, serial: u64, json: &'static str) -> Stored {
+    Stored {
+        name: name.into(),
+        serial,
+        json: Bytes::from(json),
+    }
+}
+
+async fn a_statement_never_gets_older(store: &dyn Store) {
+    let put = async |serial, json| {
+        store
+            .put_statement(LINE, statement("line", serial, json))
+            .await
+    };
+    put(5, "five").await.unwrap();
+    put(5, "five").await.unwrap();
+    assert_eq!(put(5, "other").await.unwrap_err(), StoreError::Conflict);
+    assert_eq!(put(4, "four").await.unwrap_err(), StoreError::Conflict);
+    put(6, "six").await.unwrap();
+    put(u64::MAX, "last").await.unwrap();
+    assert_eq!(put(7, "seven").await.unwrap_err(), StoreError::Conflict);
+    let all = store.statements(LINE).await.unwrap();
+    assert_eq!(all, [statement("line", u64::MAX, "last")]);
+}
+
+async fn statements_can_be_removed(store: &dyn Store) {
+    for name in ["root.2", "desk.1", "line", "desk.2"] {
+        store
+            .put_statement(LINE, statement(name, 1, "x"))
+            .await
+            .unwrap();
+    }
+    store
+        .put_statement(OTHER, statement("line", 1, "y"))
+        .await
+        .unwrap();
+    let names = ["desk.1".to_owned(), "nothing".to_owned()];
+    store.remove_statements(LINE, &names).await.unwrap();
+    store.remove_statements(LINE, &[]).await.unwrap();
+    let all = store.statements(LINE).await.unwrap();
+    let names: Vec<&str> = all.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["desk.2", "line", "root.2"], "ordered by name");
+    assert_eq!(store.statements(OTHER).await.unwrap().len(), 1);
+}
+
+fn record(fill: u8) -> Bytes {
+    Bytes::from(vec![fill; LOG_RECORD_BYTES])
+}
+
+async fn a_log_has_one_record_per_position(store: &dyn Store) {
+    let append = async |position, fill| store.append_log(LINE, 1, position, record(fill)).await;
+    assert_eq!(
+        append(1, 1).await.unwrap_err(),
+        StoreError::Conflict,
+        "a gap"
+    );
+    for position in 0..5 {
+        append(position, 10).await.unwrap();
+    }
+    append(2, 10).await.unwrap();
+    assert_eq!(append(2, 11).await.unwrap_err(), StoreError::Conflict);
+    assert_eq!(append(u64::MAX, 1).await.unwrap_err(), StoreError::Conflict);
+    let page = store.read_log(LINE, 1, 3, 16).await.unwrap();
+    assert_eq!((page.log, page.next, page.records.len()), (1, 5, 2));
+    let page = store.read_log(LINE, 1, 1, 2).await.unwrap();
+    assert_eq!(page.records, [record(10), record(10)]);
+    for from in [5, 6, u64::MAX] {
+        let page = store.read_log(LINE, 1, from, 16).await.unwrap();
+        assert_eq!((page.next, page.records.len()), (5, 0));
+    }
+}
+
+async fn a_sweep_takes_what_is_old_and_nothing_else(store: &dyn Store) {
+    for address in 0..700 {
+        store.append(LINE, envelope(address), NOW).await.unwrap();
+    }
+    for address in 700..710 {
+        store
+            .append(LINE, envelope(address), NOW + 1_200)
+            .await
+            .unwrap();
+    }
+    store.append(OTHER, envelope(1), NOW).await.unwrap();
+    store.sweep(LINE, NOW - 600, NOW).await.unwrap();
+    assert_eq!(positions(store).await.len(), 710);
+    store.sweep(LINE, NOW + 600, NOW).await.unwrap();
+    assert_eq!(positions(store).await, (701..=710).collect::<Vec<u64>>());
+    assert_eq!(store.read(OTHER, None, 9).await.unwrap().records.len(), 1);
+    store.append(LINE, envelope(2_000), NOW).await.unwrap();
+    assert_eq!(positions(store).await.last(), Some(&711));
+    let cursor = read(store, None, 64).await.cursor;
+    let [drainer, _] = DRAINERS;
+    store
+        .acknowledge(LINE, drainer, cursor, &[drainer])
+        .await
+        .unwrap();
+    assert!(positions(store).await.is_empty());
+}
+
+async fn an_unknown_line_is_empty(store: &dyn Store) {
+    let page = read(store, None, 64).await;
+    assert!(page.records.is_empty());
+    assert_eq!(page.cursor.position, 0);
+    assert!(read(store, Some(page.cursor), 64).await.records.is_empty());
+    assert!(store.statements(LINE).await.unwrap().is_empty());
+    assert_eq!(store.served(LINE).await.unwrap(), [0, 0]);
+    let served = store.read_page(LINE, Board::New, 65_535).await.unwrap();
+    assert_eq!((served.cycle, served.body), (0, None));
+    store.sweep(LINE, NOW, NOW).await.unwrap();
+}
