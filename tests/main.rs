@@ -7,6 +7,7 @@ mod devices;
 mod journeys;
 mod privacy;
 mod programs;
+mod published;
 mod refusals;
 mod settings;
 mod store;
