@@ -2,12 +2,15 @@
 
 mod architecture;
 mod bounds;
+mod code;
 mod conversation;
+mod decoders;
 mod devices;
 mod journeys;
 mod privacy;
 mod programs;
 mod published;
 mod refusals;
+mod seal;
 mod settings;
 mod store;

@@ -1,0 +1,35 @@
+//! What is read back from a vault or a store, and envelopes put to it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sotto_protocol::{
+    conversation::{Conversation, Cycle, Outgoing, Slot},
+    id::Board,
+    limits::ENVELOPE_BYTES,
+    seal::Envelope,
+};
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(outgoing) = Outgoing::from_bytes(data) {
+        assert_eq!(outgoing.to_bytes().unwrap()[..], *data);
+    }
+    let Ok(mut conversation) = Conversation::from_bytes(data) else {
+        return;
+    };
+    assert_eq!(conversation.to_bytes()[..], *data);
+    let cycle = Cycle {
+        number: 5,
+        seconds: 300,
+    };
+    let _ = conversation.own_page(Board::New, cycle, 0, 4);
+    let expected = conversation.expected(Slot::Inbox);
+    let mut envelope = vec![1; ENVELOPE_BYTES];
+    envelope[2] = 0;
+    let envelope = Envelope::parse(envelope).unwrap();
+    let before = conversation.clone();
+    for (_, epoch, index) in expected.into_iter().take(3) {
+        assert!(conversation.open((epoch, index), &envelope).is_err());
+    }
+    assert!(conversation == before, "what is refused changes nothing");
+    conversation.forget_pages_before(20_000);
+});

@@ -1,0 +1,188 @@
+//! One envelope: any change of it, of its key or of its place is the one error, `Reject`.
+
+use proptest::prelude::*;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+use sotto_protocol::{
+    code::Code,
+    conversation::Conversation,
+    id::{Address, LineId},
+    keys::SigningPublicKey,
+    limits::{CIPHERTEXT_BYTES, COMMITMENT_BYTES, ENCAPSULATION_BYTES, ENVELOPE_BYTES},
+    message::{Kind, Message},
+    request::AgreementSecret,
+    seal::{self, Envelope, Place, Reject},
+    secret::{SealingSecret, Secret, SigningSecret},
+};
+use sotto_tests::cases;
+
+const LINE: LineId = LineId([1; 16]);
+
+fn message(body: &[u8]) -> Message {
+    Message {
+        kind: Kind::Text,
+        part: 0,
+        parts: 1,
+        id: 1,
+        epoch: 2,
+        index: 3,
+        received: None,
+        epoch_secret: Secret::from_bytes([4; 32]),
+        ratchet_key: SealingSecret::from_bytes([5; 32]).public(),
+        body: body.to_vec().into(),
+    }
+}
+
+fn sealed(psk: Option<&Secret>) -> (SealingSecret, Envelope) {
+    let rng = &mut ChaCha20Rng::seed_from_u64(1);
+    let receiver = SealingSecret::make(rng);
+    let place = Place {
+        line: LINE,
+        day: 20_781,
+        address: Address([6; 32]),
+    };
+    let envelope = seal::seal(&message(b"text"), &receiver.public(), psk, place, rng);
+    (receiver, envelope.unwrap())
+}
+
+#[test]
+fn a_flipped_bit_is_rejected() {
+    let psk = Secret::from_bytes([9; 32]);
+    for psk in [None, Some(&psk)] {
+        let (receiver, envelope) = sealed(psk);
+        let public = receiver.public();
+        let open = |bytes: Vec<u8>| {
+            let envelope = Envelope::parse(bytes)?;
+            seal::open_with(&envelope, &receiver, &public, psk, LINE)
+        };
+        let whole = envelope.as_bytes().to_vec();
+        assert!(open(whole.clone()).is_ok());
+        // Every bit in a soak; otherwise all of the header and some of each field.
+        let all = ENVELOPE_BYTES * 8;
+        let step = (all / usize::try_from(cases::count(400)).unwrap()).max(1);
+        let bits = (0..36 * 8).chain((36 * 8..all).step_by(step));
+        for bit in bits {
+            let mut bent = whole.clone();
+            bent[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(open(bent).unwrap_err(), Reject, "bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn fields_of_two_envelopes_do_not_mix() {
+    let (receiver, one) = sealed(None);
+    let rng = &mut ChaCha20Rng::seed_from_u64(2);
+    let place = Place {
+        line: LINE,
+        day: 20_781,
+        address: Address([6; 32]),
+    };
+    let two = seal::seal(&message(b"other"), &receiver.public(), None, place, rng).unwrap();
+    let enc = 36..36 + ENCAPSULATION_BYTES;
+    let commitment = enc.end..enc.end + COMMITMENT_BYTES;
+    let ciphertext = commitment.end..commitment.end + CIPHERTEXT_BYTES;
+    for field in [enc, commitment, ciphertext] {
+        let mut mixed = one.as_bytes().to_vec();
+        mixed[field.clone()].copy_from_slice(&two.as_bytes()[field]);
+        let mixed = Envelope::parse(mixed).unwrap();
+        assert_eq!(
+            seal::open(&mixed, &receiver, None, LINE).unwrap_err(),
+            Reject
+        );
+    }
+}
+
+#[test]
+fn only_its_receiver_in_its_line_under_its_key() {
+    let psk = Secret::from_bytes([9; 32]);
+    let stranger = SealingSecret::from_bytes([8; 32]);
+    let other = Secret::from_bytes([10; 32]);
+    for (sealed_under, wrong) in [
+        (None, Some(&psk)),
+        (Some(&psk), None),
+        (Some(&psk), Some(&other)),
+    ] {
+        let (receiver, envelope) = sealed(sealed_under);
+        let opened = seal::open(&envelope, &receiver, sealed_under, LINE).unwrap();
+        assert_eq!(opened, message(b"text"));
+        for opened in [
+            seal::open(&envelope, &receiver, wrong, LINE),
+            seal::open(&envelope, &stranger, sealed_under, LINE),
+            seal::open(&envelope, &receiver, sealed_under, LineId([2; 16])),
+        ] {
+            assert_eq!(opened.unwrap_err(), Reject);
+        }
+    }
+}
+
+#[test]
+fn noise_is_rejected() {
+    let receiver = SealingSecret::from_bytes([8; 32]);
+    let bytes = proptest::collection::vec(any::<u8>(), ENVELOPE_BYTES);
+    let outcome = cases::runner(32).run(&bytes, |mut bytes| {
+        bytes[..3].copy_from_slice(&[1, 1, 0]);
+        let envelope = Envelope::parse(bytes).unwrap();
+        assert_eq!(
+            seal::open(&envelope, &receiver, None, LINE).unwrap_err(),
+            Reject
+        );
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+#[test]
+fn every_length_of_text_fits_or_is_refused() {
+    let (receiver, _) = sealed(None);
+    let rng = &mut ChaCha20Rng::seed_from_u64(3);
+    let place = Place {
+        line: LINE,
+        day: 0,
+        address: Address([0; 32]),
+    };
+    for length in [0, 1, 5_635, 5_636] {
+        let message = message(&vec![7; length]);
+        let envelope = seal::seal(&message, &receiver.public(), None, place, rng).unwrap();
+        assert_eq!(envelope.as_bytes().len(), ENVELOPE_BYTES);
+        assert_eq!(
+            seal::open(&envelope, &receiver, None, LINE).unwrap(),
+            message
+        );
+    }
+    let long = message(&[7; 5_637]);
+    let refused = seal::seal(&long, &receiver.public(), None, place, rng);
+    assert_eq!(refused.unwrap_err(), Reject);
+}
+
+/// What a log or a panic message would show of secrets and of what is sealed: their names.
+#[test]
+fn debug_shows_no_secret() {
+    let rng = &mut ChaCha20Rng::seed_from_u64(4);
+    let (receiver, envelope) = sealed(None);
+    let conversation = Conversation::begin(LINE, 1, [1; 32], rng);
+    let shown = [
+        (format!("{:?}", Secret::make(rng)), "Secret(..)"),
+        (format!("{receiver:?}"), "SealingSecret(..)"),
+        (
+            format!("{:?}", SigningSecret::make(rng)),
+            "SigningSecret(..)",
+        ),
+        (
+            format!("{:?}", AgreementSecret::from_bytes([1; 32])),
+            "AgreementSecret(..)",
+        ),
+        (format!("{:?}", Code::make(rng)), "Code(..)"),
+        (format!("{envelope:?}"), "Envelope(..)"),
+        (format!("{:?}", message(b"text")), "Message(..)"),
+        (format!("{conversation:?}"), "Conversation(..)"),
+        (format!("{LINE:?}"), "LineId(..)"),
+        (
+            format!("{:?}", SigningPublicKey([1; 32])),
+            "SigningPublicKey(..)",
+        ),
+    ];
+    for (shown, expected) in shown {
+        assert_eq!(shown, expected);
+    }
+}
