@@ -129,6 +129,10 @@ impl Message {
             base: reader.u32()?,
             bitmap: reader.u64()?,
         };
+        let is_none = received.epoch == u32::MAX;
+        if is_none && (received.base != 0 || received.bitmap != 0) {
+            return Err(DecodeError::Reserved);
+        }
         let epoch_secret = Secret::from_bytes(reader.array()?);
         let ratchet_key = SealingPublicKey::from_slice(reader.bytes(RATCHET_KEY_BYTES)?);
         let body = Zeroizing::new(reader.bytes(length)?.to_vec());
@@ -141,7 +145,7 @@ impl Message {
             id,
             epoch,
             index,
-            received: (received.epoch != u32::MAX).then_some(received),
+            received: (!is_none).then_some(received),
             epoch_secret,
             ratchet_key: ratchet_key.ok_or(DecodeError::Short)?,
             body,
