@@ -4,7 +4,14 @@
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
-use sotto_core::link::Link;
+use sotto_core::{
+    ceremony::LineKeys,
+    desk::{Desk, Row},
+    link::Link,
+    sealed,
+    tipster::Tipster,
+    vault,
+};
 use sotto_protocol::{
     bundle::{BundleParts, Untrusted},
     code::Code,
@@ -277,6 +284,33 @@ fn one_bent_bit_is_refused_or_comes_back() {
             }
         });
     }
+}
+
+/// What a phone, a desk and an administrator read back from their disks: sealed, so that only damage
+/// or another version can bring anything else.
+#[test]
+fn kept_state_never_panics() {
+    let keys = Code::from_bytes([1; 10]).derive(LineId([1; 16])).unwrap();
+    let rng = &mut ChaCha20Rng::seed_from_u64(3);
+    let mut tipster = Tipster::begin(LineId([1; 16]), keys.clone(), 0, 1_795_491_000, rng);
+    drop(tipster.write("a text", rng).unwrap());
+    let state = tipster.to_bytes();
+    let read = |bytes: &[u8]| Tipster::from_bytes(bytes, keys.clone()).ok();
+    assert_eq!(read(&state).unwrap().to_bytes(), state);
+    let bytes = (vec(any::<u8>(), 0..300), 0..state.len() * 8);
+    run(&mut runner(256), &bytes, |(noise, bit)| {
+        let mut bent = state.to_vec();
+        bent[bit / 8] ^= 1 << (bit % 8);
+        assert!(read(&bent[..bit / 8]).is_none());
+        drop(read(&bent));
+        assert!(read(&noise).is_none());
+        for row in [Row::Meta, Row::Unopened, Row::Case(1)] {
+            assert!(Desk::from_rows(&vec![(row, noise.clone().into())]).is_err());
+        }
+        assert!(LineKeys::from_bytes(&noise).is_err());
+        assert!(vault::open(&keys.vault, &noise).is_err());
+        assert!(sealed::open(&keys.vault, b"", &noise).is_err());
+    });
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod code;
 mod conversation;
 mod decoders;
 mod devices;
+mod examples;
 mod journeys;
 mod privacy;
 mod programs;

@@ -30,7 +30,7 @@ fn array<const N: usize>(value: &Value) -> [u8; N] {
 }
 
 /// Gives out what a vector says, instead of randomness.
-struct Scripted(Vec<u8>);
+pub(crate) struct Scripted(pub(crate) Vec<u8>);
 
 impl TryRng for Scripted {
     type Error = Infallible;

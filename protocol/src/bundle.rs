@@ -186,7 +186,7 @@ impl Untrusted<BundleParts> {
 
 impl Seen {
     /// The newer of both, or an error where `fresh` is older.
-    fn raised_to(&self, fresh: Self) -> Result<Self, VerifyError> {
+    fn raised_to(&self, mut fresh: Self) -> Result<Self, VerifyError> {
         let desk_went_down = self.desks.iter().any(|(desk, serial)| {
             fresh
                 .desks
@@ -200,6 +200,11 @@ impl Seen {
         {
             return Err(VerifyError::RolledBack);
         }
+        // A desk that is left out may come back; it must not start lower than it was.
+        let is_left_out = |desk| fresh.desks.iter().all(|(other, _)| other != desk);
+        let left_out = self.desks.iter().filter(|(desk, _)| is_left_out(desk));
+        let left_out: Vec<_> = left_out.copied().collect();
+        fresh.desks.extend(left_out);
         Ok(fresh)
     }
 }

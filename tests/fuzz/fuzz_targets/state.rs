@@ -2,6 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use sotto_core::{
+    ceremony::LineKeys,
+    desk::{Desk, Row},
+};
 use sotto_protocol::{
     conversation::{Conversation, Cycle, Outgoing, Slot},
     id::Board,
@@ -10,6 +14,10 @@ use sotto_protocol::{
 };
 
 fuzz_target!(|data: &[u8]| {
+    for row in [Row::Meta, Row::Unopened, Row::Case(1)] {
+        let _ = Desk::from_rows(&vec![(row, data.to_vec().into())]);
+    }
+    let _ = LineKeys::from_bytes(data);
     if let Ok(outgoing) = Outgoing::from_bytes(data) {
         assert_eq!(outgoing.to_bytes().unwrap()[..], *data);
     }
