@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bounds;
+mod bundle;
 mod code;
 mod conversation;
 mod decoders;
