@@ -1,147 +1,18 @@
 //! The chain from a pinned fingerprint to a prekey (SPEC 5.3): what holds it, and each way to break it.
 
+mod edges;
+mod line;
+mod rollback;
+
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 use sotto_protocol::{
-    bundle::{Bundle, BundleParts, Pin, Seen, Untrusted, VerifyError, day_of},
+    bundle::{Seen, VerifyError, day_of},
     dsse::Dsse,
-    keys::AgreementPublicKey,
-    secret::{SealingSecret, SigningSecret},
-    statement::{
-        Certificate, DeskEntry, DeskStatement, LineStatement, Policy, RelayKeys, RelayStatement,
-        RootSet, Statement,
-    },
+    statement::{LineStatement, RelayStatement, RootSet, Statement as _},
 };
-use sotto_tests::world::policy;
 
-const NOW: u64 = 1_795_491_000;
-const DAY: u64 = 86_400;
-
-fn secret(seed: u8) -> SigningSecret {
-    SigningSecret::from_bytes(&[seed; 32])
-}
-
-fn root_set(serial: u64, seeds: [u8; 3]) -> RootSet {
-    let mut roots = seeds.map(|seed| secret(seed).public());
-    roots.sort();
-    RootSet { serial, roots }
-}
-
-fn signed(statement: &impl Statement, seeds: &[u8]) -> Dsse {
-    let unsigned = statement.to_dsse();
-    seeds
-        .iter()
-        .fold(unsigned, |dsse, seed| secret(*seed).sign(dsse))
-}
-
-const FIRST: [u8; 3] = [1, 2, 3];
-const SECOND: [u8; 3] = [4, 5, 6];
-const LINE_KEY: u8 = 10;
-const DESK_KEY: u8 = 20;
-const RELAY_KEY: u8 = 30;
-
-/// Every statement, to be bent before it is put together.
-struct Line {
-    roots: Vec<Dsse>,
-    certificate: Certificate,
-    certified_by: Vec<u8>,
-    statement: LineStatement,
-    desks: Vec<DeskStatement>,
-    desk_key: u8,
-    relay: Option<RelayStatement>,
-    pin: Pin,
-    seen: Seen,
-}
-
-impl Line {
-    fn new() -> Self {
-        let first = root_set(1, FIRST);
-        let id = first.fingerprint().line();
-        let desk = |day| DeskStatement {
-            line: id,
-            desk: 1,
-            serial: 7,
-            day,
-            prekey: SealingSecret::from_bytes([9; 32]).public(),
-            issued: NOW,
-            expires: NOW + 20 * DAY,
-            boards: None,
-            relay_statement: None,
-        };
-        let today = day_of(NOW);
-        Self {
-            roots: vec![signed(&first, &FIRST[..2])],
-            certificate: Certificate {
-                line: id,
-                serial: 5,
-                line_key: secret(LINE_KEY).public(),
-                not_before: NOW - 10,
-                not_after: NOW + 90 * DAY,
-            },
-            certified_by: FIRST[1..].to_vec(),
-            statement: line_statement(id, policy()),
-            desks: vec![desk(today), desk(today + 1)],
-            desk_key: DESK_KEY,
-            relay: None,
-            pin: Pin {
-                line: id,
-                fingerprint: first.fingerprint(),
-            },
-            seen: Seen::default(),
-        }
-    }
-
-    fn json(&self) -> Value {
-        let desks = self.desks.iter();
-        let parts = BundleParts {
-            version: 1,
-            roots: self.roots.clone(),
-            certificate: signed(&self.certificate, &self.certified_by),
-            line: signed(&self.statement, &[LINE_KEY]),
-            desks: desks.map(|desk| signed(desk, &[self.desk_key])).collect(),
-            relay: self.relay.as_ref().map(|relay| signed(relay, &[RELAY_KEY])),
-        };
-        serde_json::to_value(parts).unwrap()
-    }
-
-    fn verify(&self) -> Result<Bundle, VerifyError> {
-        self.verify_json(&self.json())
-    }
-
-    fn verify_json(&self, json: &Value) -> Result<Bundle, VerifyError> {
-        let bundle = Untrusted::parse(json.to_string().as_bytes())?;
-        bundle.verify(self.pin, NOW, &self.seen)
-    }
-
-    fn error(&self) -> VerifyError {
-        self.verify().unwrap_err()
-    }
-}
-
-fn line_statement(id: sotto_protocol::id::LineId, policy: Policy) -> LineStatement {
-    LineStatement {
-        line: id,
-        serial: 6,
-        issued: NOW,
-        expires: NOW + 60 * DAY,
-        min_version: 1,
-        names: [("en".into(), "City watch".into())].into(),
-        guidance: [].into(),
-        emergency: None,
-        onion: None,
-        questions: Vec::new(),
-        desks: vec![DeskEntry {
-            id: 1,
-            names: [].into(),
-            signing_keys: vec![secret(DESK_KEY).public()],
-        }],
-        relay: RelayKeys {
-            signing_key: secret(RELAY_KEY).public(),
-            x25519: AgreementPublicKey([8; 32]),
-        },
-        policy,
-    }
-}
+use self::line::{DAY, FIRST, LINE_KEY, Line, NOW, SECOND, root_set, secret, signed};
 
 #[test]
 fn a_good_chain_is_believed() {

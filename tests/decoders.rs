@@ -1,6 +1,10 @@
 //! Every decoder of the protocol: noise never panics, what decodes encodes to the same bytes again,
 //! and nothing may be missing, left over or bent.
 
+mod bent;
+mod objects;
+mod seeds;
+
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
@@ -15,212 +19,13 @@ use sotto_core::{
 use sotto_protocol::{
     bundle::{BundleParts, Untrusted},
     code::Code,
-    conversation::{Content, Conversation, Outgoing},
-    drain::{Cursor, DrainPage, Drained},
     dsse::Dsse,
-    envelope::{Class, EnvelopeHeader},
-    id::{Address, Board, DeviceId, Fingerprint, LineId},
-    limits::{ENVELOPE_BYTES, LOG_HEADER_BYTES, LOG_RECORD_BYTES, PAGE_BODY_BYTES},
-    log::{LogHeader, LogPage},
-    message::{FirstContact, Kind, Message, Received},
-    page::PageHeader,
+    id::{DeviceId, Fingerprint, LineId},
     request::{Claim, SignedHeaders},
-    seal::Envelope,
-    secret::{SealingSecret, Secret},
 };
 use sotto_tests::cases::runner;
 
-/// A decoder and its encoder in one: the bytes again, or nothing.
-type Again = fn(&[u8]) -> Option<Vec<u8>>;
-
-fn header(bytes: &[u8]) -> Option<Vec<u8>> {
-    let header = EnvelopeHeader::parse(bytes).ok()?;
-    Some([&header.to_bytes()[..], &bytes[36..]].concat())
-}
-
-fn envelope(bytes: &[u8]) -> Option<Vec<u8>> {
-    Some(Envelope::parse(bytes.to_vec()).ok()?.into_bytes())
-}
-
-fn message(bytes: &[u8]) -> Option<Vec<u8>> {
-    Some(Message::from_bytes(bytes).ok()?.to_bytes()?.to_vec())
-}
-
-fn first_contact(bytes: &[u8]) -> Option<Vec<u8>> {
-    let (first, text) = FirstContact::parse(bytes).ok()?;
-    Some(first.with_text(text).to_vec())
-}
-
-fn page(bytes: &[u8]) -> Option<Vec<u8>> {
-    let (header, envelopes) = PageHeader::parse(bytes).ok()?;
-    Some(header.with_body(envelopes.as_flattened()))
-}
-
-fn cursor(bytes: &[u8]) -> Option<Vec<u8>> {
-    Some(Cursor::from_bytes(bytes).ok()?.to_bytes())
-}
-
-fn cursor_text(bytes: &[u8]) -> Option<Vec<u8>> {
-    let cursor = Cursor::parse(std::str::from_utf8(bytes).ok()?)?;
-    Some(cursor.to_text().into_bytes())
-}
-
-fn drain(bytes: &[u8]) -> Option<Vec<u8>> {
-    Some(DrainPage::from_bytes(bytes).ok()?.to_bytes())
-}
-
-fn log_header(bytes: &[u8]) -> Option<Vec<u8>> {
-    let header = LogHeader::parse(bytes).ok()?;
-    Some([&header.to_bytes()[..], &bytes[LOG_HEADER_BYTES..]].concat())
-}
-
-fn log_page(bytes: &[u8]) -> Option<Vec<u8>> {
-    Some(LogPage::from_bytes(bytes).ok()?.to_bytes())
-}
-
-fn conversation(bytes: &[u8]) -> Option<Vec<u8>> {
-    Some(Conversation::from_bytes(bytes).ok()?.to_bytes().to_vec())
-}
-
-fn outgoing(bytes: &[u8]) -> Option<Vec<u8>> {
-    Some(Outgoing::from_bytes(bytes).ok()?.to_bytes()?.to_vec())
-}
-
-/// Each with one good example.
-fn binary() -> Vec<(&'static str, Again, Vec<u8>)> {
-    let rng = &mut ChaCha20Rng::seed_from_u64(1);
-    let address = Address([7; 32]);
-    let class = Class::Envelope;
-    let mut sealed = EnvelopeHeader {
-        class,
-        day: 9,
-        address,
-    }
-    .to_bytes()
-    .to_vec();
-    sealed.resize(ENVELOPE_BYTES, 3);
-    let message_of = |body: &[u8]| Message {
-        kind: Kind::Text,
-        part: 1,
-        parts: 3,
-        id: 5,
-        epoch: 6,
-        index: 7,
-        received: Some(Received {
-            epoch: 5,
-            base: 1,
-            bitmap: 0b101,
-        }),
-        epoch_secret: Secret::from_bytes([8; 32]),
-        ratchet_key: SealingSecret::from_bytes([9; 32]).public(),
-        body: body.to_vec().into(),
-    };
-    let first = FirstContact {
-        nonce: [1; 32],
-        first_day: 2,
-        bundle: [3; 32],
-        handle: [4; 32],
-        continuity: Secret::from_bytes([5; 32]),
-        static_key: SealingSecret::from_bytes([6; 32]).public(),
-    };
-    let cursor_of = Cursor {
-        shard: 0,
-        incarnation: 0xabc,
-        position: 17,
-    };
-    let log = LogHeader {
-        position: 3,
-        previous: [1; 32],
-        key_id: [2; 16],
-    };
-    let mut record = log.to_bytes();
-    record.resize(LOG_RECORD_BYTES, 5);
-    let (ours, answer) = talk(rng);
-    vec![
-        ("envelope header", header, sealed.clone()),
-        ("envelope", envelope, sealed.clone()),
-        (
-            "message",
-            message,
-            message_of(b"text").to_bytes().unwrap().to_vec(),
-        ),
-        (
-            "first contact",
-            first_contact,
-            first.with_text(b"text").to_vec(),
-        ),
-        ("page", page, {
-            let header = PageHeader {
-                board: Board::Old,
-                page: 3,
-                cycle: 4,
-            };
-            header.with_body(&[5; PAGE_BODY_BYTES])
-        }),
-        ("cursor", cursor, cursor_of.to_bytes()),
-        ("cursor text", cursor_text, cursor_of.to_text().into_bytes()),
-        ("drain page", drain, {
-            let record = Drained {
-                class: 0,
-                position: 17,
-                arrived: 600,
-                body: sealed,
-            };
-            let page = DrainPage {
-                cursor: cursor_of,
-                records: vec![record],
-            };
-            page.to_bytes()
-        }),
-        ("log header", log_header, record.clone()),
-        ("log page", log_page, {
-            let page = LogPage {
-                log: 1,
-                incarnation: 2,
-                next: 4,
-                records: vec![record],
-            };
-            page.to_bytes()
-        }),
-        ("conversation", conversation, ours.to_bytes().to_vec()),
-        ("outgoing", outgoing, answer.to_bytes().unwrap().to_vec()),
-    ]
-}
-
-/// A desk's side of a conversation with an answer under way.
-fn talk(rng: &mut ChaCha20Rng) -> (Conversation, Outgoing) {
-    let line = LineId([1; 16]);
-    let first = FirstContact {
-        nonce: [1; 32],
-        first_day: 2,
-        bundle: [3; 32],
-        handle: [4; 32],
-        continuity: Secret::from_bytes([5; 32]),
-        static_key: SealingSecret::from_bytes([6; 32]).public(),
-    };
-    let message = Message {
-        kind: Kind::Text,
-        part: 0,
-        parts: 1,
-        id: 5,
-        epoch: 0,
-        index: 0,
-        received: None,
-        epoch_secret: Secret::from_bytes([8; 32]),
-        ratchet_key: SealingSecret::from_bytes([9; 32]).public(),
-        body: first.with_text(b"tip"),
-    };
-    let mut desk = Conversation::accept(line, &message, &first).unwrap();
-    let content = Content {
-        kind: Kind::Text,
-        id: 1,
-        part: 0,
-        parts: 1,
-        body: b"answer",
-    };
-    let answer = desk.prepare(content, rng).unwrap();
-    (desk, answer)
-}
+use self::objects::binary;
 
 fn run<S: Strategy>(runner: &mut TestRunner, strategy: &S, test: impl Fn(S::Value)) {
     let outcome = runner.run(strategy, |value| {

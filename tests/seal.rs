@@ -5,7 +5,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use sotto_protocol::{
     code::Code,
-    conversation::Conversation,
+    conversation::{Content, Conversation},
     id::{Address, LineId},
     keys::SigningPublicKey,
     limits::{CIPHERTEXT_BYTES, COMMITMENT_BYTES, ENCAPSULATION_BYTES, ENVELOPE_BYTES},
@@ -13,6 +13,7 @@ use sotto_protocol::{
     request::AgreementSecret,
     seal::{self, Envelope, Place, Reject},
     secret::{SealingSecret, Secret, SigningSecret},
+    wire::{Reader, Writer},
 };
 use sotto_tests::cases;
 
@@ -161,6 +162,16 @@ fn debug_shows_no_secret() {
     let rng = &mut ChaCha20Rng::seed_from_u64(4);
     let (receiver, envelope) = sealed(None);
     let conversation = Conversation::begin(LINE, 1, [1; 32], rng);
+    let keys = Code::make(rng).derive(LINE).unwrap();
+    let agreement = AgreementSecret::from_bytes([1; 32]);
+    let request_key = agreement.request_key_of_device(&agreement.public(), LINE);
+    let content = Content {
+        kind: Kind::Text,
+        id: 1,
+        part: 0,
+        parts: 1,
+        body: b"text",
+    };
     let shown = [
         (format!("{:?}", Secret::make(rng)), "Secret(..)"),
         (format!("{receiver:?}"), "SealingSecret(..)"),
@@ -168,11 +179,16 @@ fn debug_shows_no_secret() {
             format!("{:?}", SigningSecret::make(rng)),
             "SigningSecret(..)",
         ),
-        (
-            format!("{:?}", AgreementSecret::from_bytes([1; 32])),
-            "AgreementSecret(..)",
-        ),
+        (format!("{agreement:?}"), "AgreementSecret(..)"),
         (format!("{:?}", Code::make(rng)), "Code(..)"),
+        (format!("{keys:?}"), "CodeKeys(..)"),
+        (format!("{request_key:?}"), "RequestKey(..)"),
+        (format!("{content:?}"), "Content(..)"),
+        (format!("{:?}", Reader::new(b"text")), "Reader(..)"),
+        (
+            format!("{:?}", Writer::default().bytes(b"text")),
+            "Writer(..)",
+        ),
         (format!("{envelope:?}"), "Envelope(..)"),
         (format!("{:?}", message(b"text")), "Message(..)"),
         (format!("{conversation:?}"), "Conversation(..)"),

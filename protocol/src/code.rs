@@ -41,7 +41,7 @@ pub enum CodeError {
 }
 
 /// What a code is good for on one line.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct CodeKeys {
     /// How a later phone names the conversation.
     pub handle: [u8; 32],
@@ -51,6 +51,12 @@ pub struct CodeKeys {
     pub static_key: SealingSecret,
     /// Wraps what this phone keeps.
     pub vault: Secret,
+}
+
+impl fmt::Debug for CodeKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodeKeys(..)")
+    }
 }
 
 impl Code {
@@ -144,12 +150,18 @@ fn indices(words: &[&str], language: Language) -> Result<u128, usize> {
         .iter()
         .zip(1_usize..)
         .try_fold(0_u128, |bits, (word, place)| {
-            let index = find(list, word, language == Language::English).ok_or(place)?;
+            let index = find(list, word, four_are_enough(language)).ok_or(place)?;
             Ok(bits << 11 | index)
         })
 }
 
-/// Finds a word; in the English list its first four letters are enough.
+/// Lists in which no two words begin with the same four letters.
+const fn four_are_enough(language: Language) -> bool {
+    use Language::{Czech, English, Italian, Portuguese};
+    matches!(language, Czech | English | Italian | Portuguese)
+}
+
+/// Finds a word, or in some lists one that begins like it.
 fn find(list: &[&str; 2048], word: &str, by_prefix: bool) -> Option<u128> {
     let exact = |entry: &str| entry.nfkd().eq(word.chars());
     let prefix = |entry: &str| by_prefix && word.len() >= 4 && entry.starts_with(word);

@@ -1,6 +1,7 @@
 //! Bounded reading and writing of fixed-layout objects (SPEC 1.1, 1.3).
 
 use alloc::vec::Vec;
+use core::fmt;
 
 /// Why bytes are not the object they should be. Carries nothing of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,8 +24,14 @@ pub enum DecodeError {
 }
 
 /// Takes fixed-width fields off the front of a slice.
-#[derive(Debug)]
 pub struct Reader<'a>(&'a [u8]);
+
+impl fmt::Debug for Reader<'_> {
+    // Plaintexts and keys pass through here.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader(..)")
+    }
+}
 
 impl<'a> Reader<'a> {
     /// Starts at the first byte.
@@ -102,8 +109,14 @@ impl<'a> Reader<'a> {
 }
 
 /// Appends fixed-width fields to a buffer.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Writer(Vec<u8>);
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writer(..)")
+    }
+}
 
 impl Writer {
     /// An empty buffer with room for `capacity` bytes, so that secrets are not left behind by growth.

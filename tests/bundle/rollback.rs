@@ -1,91 +1,68 @@
-//! Serials never go down, of whatever kind.
+//! Serials never go down, also where a relay leaves something out.
 
-use sotto_protocol::{
-    bundle::{Seen, VerifyError},
-    statement::Statement as _,
+use sotto_protocol::bundle::{Seen, VerifyError};
+
+use super::{
+    edges::{OTHER_KEY, other_desk, with_desk},
+    line::{FIRST, Line, SECOND, root_set, signed},
 };
 
-use super::scene::{FIRST, FOREIGN, NOW, Scene, desk_entry, parse, roots, signer};
-
-fn seen() -> Seen {
-    Scene::new().verify().unwrap().seen
-}
-
 #[test]
-fn lower_serials_are_refused() {
-    type Bend = fn(&mut Scene, i8);
-    let bends: [(&str, Bend); 3] = [
-        ("certificate", |scene, by| {
-            let serial = &mut scene.certificate.serial;
-            *serial = serial.saturating_add_signed(by.into());
-        }),
-        ("line", |scene, by| {
-            let serial = &mut scene.line.serial;
-            *serial = serial.saturating_add_signed(by.into());
-        }),
-        ("desk", |scene, by| {
-            for desk in &mut scene.desks {
-                desk.serial = desk.serial.saturating_add_signed(by.into());
-            }
-        }),
+fn equal_and_higher_serials_are_accepted() {
+    let raises: [fn(&mut Line); 4] = [
+        |_| {},
+        |line| line.certificate.serial += 1,
+        |line| line.statement.serial += 1,
+        |line| line.desks[0].serial += 1,
     ];
-    for (kind, bend) in bends {
-        for (by, expected) in [(-1, Some(VerifyError::RolledBack)), (0, None), (1, None)] {
-            let mut scene = Scene::new();
-            bend(&mut scene, by);
-            let verified = scene.verify_after(&seen());
-            assert_eq!(verified.err(), expected, "{kind} {by}");
-        }
+    for raise in raises {
+        let mut line = Line::new();
+        line.seen = line.verify().unwrap().seen;
+        raise(&mut line);
+        let newest = Seen {
+            root: 1,
+            certificate: line.certificate.serial,
+            line: line.statement.serial,
+            desks: vec![(1, line.desks[0].serial)],
+        };
+        assert_eq!(line.verify().unwrap().seen, newest);
     }
 }
 
 /// A relay that hides the newer root set shows the chain as it was.
 #[test]
 fn an_older_chain_is_refused() {
-    let rotated = Scene::rotated();
-    let seen = rotated.verify().unwrap().seen;
-    let before = Scene::new();
-    let verified = before.verify_after(&seen);
-    assert_eq!(verified.unwrap_err(), VerifyError::RolledBack);
-    // Nor with a certificate of the newer set, which the older one did not make.
-    let mut mixed = Scene::rotated();
-    mixed.chain.truncate(1);
-    assert_eq!(mixed.refusal(), VerifyError::Signature);
-    mixed.certifiers = roots(FIRST).into();
-    let verified = mixed.verify_after(&seen);
-    assert_eq!(verified.unwrap_err(), VerifyError::RolledBack);
+    let mut line = Line::new();
+    let second = root_set(2, SECOND);
+    line.roots.push(signed(&second, &[1, 2, 4, 5]));
+    line.certified_by = SECOND[..2].to_vec();
+    line.seen = line.verify().unwrap().seen;
+    line.roots.pop();
+    assert_eq!(line.error(), VerifyError::Signature, "by the newer set");
+    line.certified_by = FIRST[..2].to_vec();
+    assert_eq!(line.error(), VerifyError::RolledBack);
+    line.pin.fingerprint = second.fingerprint();
+    assert_eq!(line.error(), VerifyError::Fingerprint);
 }
 
-#[test]
-fn what_was_seen_only_rises() {
-    let mut newer = Scene::new();
-    newer.line.serial += 5;
-    let raised = newer.verify_after(&seen()).unwrap().seen;
-    assert_eq!(raised.line, 35);
-    let older = Scene::new().verify_after(&raised);
-    assert_eq!(older.unwrap_err(), VerifyError::RolledBack);
-}
-
-/// A desk that comes back after it was left out for a while starts where it was.
+/// A desk that comes back after it was left out for a while goes on where it was.
 #[test]
 fn a_desk_that_was_left_out_is_remembered() {
-    let mut both = Scene::new();
-    let entry = desk_entry(2, signer(FOREIGN).public());
-    both.line.desks.push(entry);
-    let mut statement = both.desks[0].clone();
-    statement.desk = 2;
-    let with_second = |serial, seen: &Seen| {
-        let mut statement = statement.clone();
-        statement.serial = serial;
-        let mut parts = both.parts();
-        parts.desks.push(signer(FOREIGN).sign(statement.to_dsse()));
-        parse(&parts).verify(both.pin(), NOW, seen)
+    let mut line = Line::new();
+    line.statement.desks.push(other_desk());
+    let mut second = line.desks[0].clone();
+    let mut with_second = |serial, seen: &Seen| {
+        (second.desk, second.serial) = (2, serial);
+        line.seen = seen.clone();
+        line.verify_json(&with_desk(&line, signed(&second, &[OTHER_KEY])))
     };
-    let seen = with_second(41, &Seen::default()).unwrap().seen;
-    assert_eq!(seen.desks, [(1, 40), (2, 41)]);
-    let seen = Scene::new().verify_after(&seen).unwrap().seen;
-    assert_eq!(seen.desks, [(1, 40), (2, 41)]);
-    let older = with_second(40, &seen);
-    assert_eq!(older.unwrap_err(), VerifyError::RolledBack);
-    with_second(41, &seen).unwrap();
+    let before = with_second(9, &Seen::default()).unwrap().seen;
+    assert_eq!(before.desks, [(1, 7), (2, 9)]);
+    let mut without = Line::new();
+    without.seen = before;
+    let seen = without.verify().unwrap().seen;
+    assert_eq!(seen.desks, [(1, 7), (2, 9)]);
+    let lower = with_second(8, &seen);
+    assert_eq!(lower.unwrap_err(), VerifyError::RolledBack);
+    with_second(9, &seen).unwrap();
 }

@@ -27,6 +27,39 @@ fn ed25519() {
     assert_eq!(count, 151);
 }
 
+/// The points of small order, and their other spellings, as public keys and in signatures. With S = 0
+/// a lenient verifier believes some of these about any message.
+#[test]
+fn ed25519_keys_of_small_order() {
+    let points = [
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    ];
+    let signs = |point: &str| {
+        let point: [u8; 32] = super::array(&point.into());
+        [0, 0x80].map(|sign| {
+            let mut point = point;
+            point[31] |= sign;
+            point
+        })
+    };
+    let all: Vec<[u8; 32]> = points.into_iter().flat_map(signs).collect();
+    for key in &all {
+        for r in &all {
+            let mut signature = [0; 64];
+            signature[..32].copy_from_slice(r);
+            for message in 0..16 {
+                assert!(!SigningPublicKey(*key).verify(&[message], &signature));
+            }
+        }
+    }
+}
+
 #[test]
 fn x25519() {
     let set = xdh::TestSet::load(xdh::TestName::X25519).unwrap();

@@ -3,9 +3,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use sotto_protocol::{
-    bundle::{BundleParts, Pin, Seen, Untrusted},
+    bundle::{BundleParts, Pin, Seen, Untrusted, day_of},
     dsse::Dsse,
-    id::{Fingerprint, LineId},
+    id::{Board, Fingerprint, LineId},
     statement::{
         Certificate, DeskStatement, LineStatement, RelayStatement, RootSet, Roster, Statement,
     },
@@ -22,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
     let _ = Roster::read(data);
     if let Ok(line) = LineStatement::read(data) {
         for now in [0, 1, u64::MAX] {
-            let _ = line.policy.cycle(sotto_protocol::id::Board::New, now);
+            let _ = line.policy.cycle(Board::New, now);
         }
     }
     let pin = Pin {
@@ -33,5 +33,32 @@ fuzz_target!(|data: &[u8]| {
         // Nobody can sign for this pin.
         assert!(bundle.verify(pin, 1, &Seen::default()).is_err());
         assert!(bundle.verify_line(pin, 1).is_err());
+        own_chain(data, &bundle);
     }
 });
+
+/// A second of the seeds' validity.
+const NOW: u64 = 1_795_491_000;
+
+/// Pinned to its own first roots, so that what a seed signed is reached.
+fn own_chain(json: &[u8], bundle: &Untrusted<BundleParts>) {
+    let parts: Option<BundleParts> = serde_json::from_slice(json).ok();
+    let first = parts.and_then(|parts| RootSet::peek(parts.roots.first()?).ok());
+    let Some(fingerprint) = first.map(|set| set.fingerprint()) else {
+        return;
+    };
+    let line = fingerprint.line();
+    let pin = Pin { line, fingerprint };
+    let Ok(accepted) = bundle.verify(pin, NOW, &Seen::default()) else {
+        return;
+    };
+    // What was accepted once is accepted again, and is enough to seal with.
+    bundle.verify(pin, NOW, &accepted.seen).unwrap();
+    bundle.verify_line(pin, NOW).unwrap();
+    let today = day_of(NOW);
+    for desk in &accepted.line.desks {
+        assert!(accepted.prekey(desk.id, today).is_some());
+    }
+    let boards = accepted.boards();
+    let _ = boards.and_then(|boards| boards.pages(Board::Old, NOW));
+}

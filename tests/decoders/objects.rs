@@ -1,0 +1,231 @@
+//! Every binary decoder with its encoder, and good objects of each.
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+use sotto_protocol::{
+    conversation::{Content, Conversation, Outgoing, Slot},
+    drain::{Cursor, DrainPage, Drained},
+    envelope::{Class, EnvelopeHeader},
+    id::{Address, Board, LineId},
+    limits::{
+        BODY_BYTES, CHUNK_BYTES, ENVELOPE_BYTES, LOG_HEADER_BYTES, LOG_RECORD_BYTES,
+        PAGE_BODY_BYTES,
+    },
+    log::{LogHeader, LogPage},
+    message::{FirstContact, Kind, Message, Received},
+    page::PageHeader,
+    seal::{self, Envelope},
+    secret::{SealingSecret, Secret},
+};
+
+/// A decoder and its encoder in one: the bytes again, or nothing.
+pub(super) type Again = fn(&[u8]) -> Option<Vec<u8>>;
+
+fn header(bytes: &[u8]) -> Option<Vec<u8>> {
+    let header = EnvelopeHeader::parse(bytes).ok()?;
+    Some([&header.to_bytes()[..], &bytes[36..]].concat())
+}
+
+fn envelope(bytes: &[u8]) -> Option<Vec<u8>> {
+    Some(Envelope::parse(bytes.to_vec()).ok()?.into_bytes())
+}
+
+fn message(bytes: &[u8]) -> Option<Vec<u8>> {
+    Some(Message::from_bytes(bytes).ok()?.to_bytes()?.to_vec())
+}
+
+fn first_contact(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (first, text) = FirstContact::parse(bytes).ok()?;
+    Some(first.with_text(text).to_vec())
+}
+
+fn page(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (header, envelopes) = PageHeader::parse(bytes).ok()?;
+    Some(header.with_body(envelopes.as_flattened()))
+}
+
+fn cursor(bytes: &[u8]) -> Option<Vec<u8>> {
+    Some(Cursor::from_bytes(bytes).ok()?.to_bytes())
+}
+
+fn cursor_text(bytes: &[u8]) -> Option<Vec<u8>> {
+    let cursor = Cursor::parse(std::str::from_utf8(bytes).ok()?)?;
+    Some(cursor.to_text().into_bytes())
+}
+
+fn drain(bytes: &[u8]) -> Option<Vec<u8>> {
+    Some(DrainPage::from_bytes(bytes).ok()?.to_bytes())
+}
+
+fn log_header(bytes: &[u8]) -> Option<Vec<u8>> {
+    let header = LogHeader::parse(bytes).ok()?;
+    Some([&header.to_bytes()[..], &bytes[LOG_HEADER_BYTES..]].concat())
+}
+
+fn log_page(bytes: &[u8]) -> Option<Vec<u8>> {
+    Some(LogPage::from_bytes(bytes).ok()?.to_bytes())
+}
+
+fn conversation(bytes: &[u8]) -> Option<Vec<u8>> {
+    Some(Conversation::from_bytes(bytes).ok()?.to_bytes().to_vec())
+}
+
+fn outgoing(bytes: &[u8]) -> Option<Vec<u8>> {
+    Some(Outgoing::from_bytes(bytes).ok()?.to_bytes()?.to_vec())
+}
+
+/// Each with good examples.
+pub(super) fn binary() -> Vec<(&'static str, Again, Vec<u8>)> {
+    let rng = &mut ChaCha20Rng::seed_from_u64(1);
+    let posted = |class, size| {
+        let header = EnvelopeHeader {
+            class,
+            day: 9,
+            address: Address([7; 32]),
+        };
+        let mut bytes = header.to_bytes().to_vec();
+        bytes.resize(size, 3);
+        bytes
+    };
+    let sealed = posted(Class::Envelope, ENVELOPE_BYTES);
+    let message_of = |body: &[u8], received| Message {
+        kind: Kind::Text,
+        part: 1,
+        parts: 3,
+        id: 5,
+        epoch: 6,
+        index: 7,
+        received,
+        epoch_secret: Secret::from_bytes([8; 32]),
+        ratchet_key: SealingSecret::from_bytes([9; 32]).public(),
+        body: body.to_vec().into(),
+    };
+    let cursor_of = Cursor {
+        shard: 0,
+        incarnation: 0xabc,
+        position: 17,
+    };
+    let log = LogHeader {
+        position: 3,
+        previous: [1; 32],
+        key_id: [2; 16],
+    };
+    let mut record = log.to_bytes();
+    record.resize(LOG_RECORD_BYTES, 5);
+    let Talk {
+        phone,
+        desk,
+        answer,
+    } = talk(rng);
+    vec![
+        ("envelope header", header, sealed.clone()),
+        ("envelope", envelope, sealed.clone()),
+        ("chunk header", header, posted(Class::Chunk, CHUNK_BYTES)),
+        ("message", message, {
+            let received = Received {
+                epoch: 5,
+                base: 1,
+                bitmap: 0b101,
+            };
+            let message = message_of(b"text", Some(received));
+            message.to_bytes().unwrap().to_vec()
+        }),
+        ("message of one who has read nothing", message, {
+            let message = message_of(&[7; BODY_BYTES], None);
+            message.to_bytes().unwrap().to_vec()
+        }),
+        (
+            "first contact",
+            first_contact,
+            first().with_text(b"text").to_vec(),
+        ),
+        ("page", page, {
+            let header = PageHeader {
+                board: Board::Old,
+                page: 3,
+                cycle: 4,
+            };
+            header.with_body(&[5; PAGE_BODY_BYTES])
+        }),
+        ("cursor", cursor, cursor_of.to_bytes()),
+        ("cursor text", cursor_text, cursor_of.to_text().into_bytes()),
+        ("drain page", drain, {
+            let record = Drained {
+                class: 0,
+                position: 17,
+                arrived: 600,
+                body: sealed,
+            };
+            let page = DrainPage {
+                cursor: cursor_of,
+                records: vec![record],
+            };
+            page.to_bytes()
+        }),
+        ("drain page of nothing", drain, {
+            let page = DrainPage {
+                cursor: cursor_of,
+                records: Vec::new(),
+            };
+            page.to_bytes()
+        }),
+        ("log header", log_header, record.clone()),
+        ("log page", log_page, {
+            let page = LogPage {
+                log: 1,
+                incarnation: 2,
+                next: 4,
+                records: vec![record],
+            };
+            page.to_bytes()
+        }),
+        ("phone", conversation, phone.to_bytes().to_vec()),
+        ("desk", conversation, desk.to_bytes().to_vec()),
+        ("outgoing", outgoing, answer.to_bytes().unwrap().to_vec()),
+    ]
+}
+
+fn first() -> FirstContact {
+    FirstContact {
+        nonce: [1; 32],
+        first_day: 2,
+        bundle: [3; 32],
+        handle: [4; 32],
+        continuity: Secret::from_bytes([5; 32]),
+        static_key: SealingSecret::from_bytes([6; 32]).public(),
+    }
+}
+
+struct Talk {
+    phone: Conversation,
+    desk: Conversation,
+    answer: Outgoing,
+}
+
+/// A phone that has opened the third answer of a desk and waits for two before it.
+fn talk(rng: &mut ChaCha20Rng) -> Talk {
+    let line = LineId([1; 16]);
+    let content = |body| Content {
+        kind: Kind::Text,
+        id: 1,
+        part: 0,
+        parts: 1,
+        body,
+    };
+    let mut phone = Conversation::begin(line, 2, [1; 32], rng);
+    let prekey = SealingSecret::make(rng);
+    let body = first().with_text(b"tip");
+    let sealed = phone.seal_first(content(&body), &prekey.public(), 2, rng);
+    let message = seal::open(&sealed.unwrap().envelope, &prekey, None, line).unwrap();
+    let mut desk = Conversation::accept(line, &message, &first()).unwrap();
+    let answers = [b"1", b"2", b"3"].map(|body| desk.prepare(content(body), rng).unwrap());
+    let answer = answers[2].clone();
+    let sealed = answer.seal(line, 2, Slot::Inbox, rng).unwrap();
+    phone.open(answer.number(), &sealed).unwrap();
+    drop(phone.prepare(content(b"reply"), rng).unwrap());
+    Talk {
+        phone,
+        desk,
+        answer,
+    }
+}
