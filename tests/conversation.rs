@@ -2,13 +2,14 @@
 
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
-use rand_core::{CryptoRng, Rng, SeedableRng};
+use rand_core::{Rng, SeedableRng};
 use sotto_protocol::{
-    conversation::{Content, Conversation, Slot},
+    code::CodeKeys,
+    conversation::{Content, Conversation, Fresh, Outgoing, SendError, Slot},
     id::{Board, LineId},
-    message::{FirstContact, Kind, Message},
+    message::{Contact, FirstContact, Flags, Kind, Message},
     seal::{self, Envelope, Reject},
-    secret::{SealingSecret, Secret, random},
+    secret::{SealingSecret, Secret},
 };
 
 const LINE: LineId = LineId([7; 16]);
@@ -17,6 +18,7 @@ const DAY: u32 = 20_780;
 const fn text(body: &[u8]) -> Content<'_> {
     Content {
         kind: Kind::Text,
+        flags: Flags::None,
         id: 1,
         part: 0,
         parts: 1,
@@ -28,40 +30,57 @@ struct Pair {
     phone: Conversation,
     desk: Conversation,
     prekey: SealingSecret,
-    first: FirstContact,
+    keys: CodeKeys,
 }
 
-fn first_contact(nonce: [u8; 32], rng: &mut impl CryptoRng) -> FirstContact {
-    FirstContact {
-        nonce,
-        first_day: DAY,
-        bundle: random(rng),
-        handle: random(rng),
-        continuity: Secret::make(rng),
-        static_key: SealingSecret::make(rng).public(),
-    }
+/// A phone's epoch-0 message, opened with the prekey.
+fn first(
+    phone: &mut Conversation,
+    (keys, prekey): (&CodeKeys, &SealingSecret),
+    body: &[u8],
+    rng: &mut ChaCha20Rng,
+) -> Result<Message, SendError> {
+    let contact = Contact {
+        bundle: [9; 32],
+        keys,
+    };
+    let sealed = phone.seal_first(text(body), contact, (&prekey.public(), DAY), rng)?;
+    let message = seal::open(&sealed.envelope, prekey, None, LINE).unwrap();
+    assert_eq!(message.index, sealed.index);
+    Ok(message)
 }
 
-fn begin(body: &[u8], rng: &mut impl CryptoRng) -> Pair {
-    let prekey = SealingSecret::make(rng);
-    let nonce = random(rng);
-    let first = first_contact(nonce, rng);
-    let mut phone = Conversation::begin(LINE, DAY, nonce, rng);
-    let sealed = phone
-        .seal_first(text(&first.with_text(body)), &prekey.public(), DAY, rng)
-        .unwrap()
-        .envelope;
-    let message = seal::open(&sealed, &prekey, None, LINE).unwrap();
+fn keys(rng: &mut ChaCha20Rng) -> CodeKeys {
+    CodeKeys::from_stretched(Secret::make(rng))
+}
+
+fn begin(body: &[u8], rng: &mut ChaCha20Rng) -> Pair {
+    let (prekey, keys) = (SealingSecret::make(rng), keys(rng));
+    let phone = Conversation::begin(LINE, DAY, false, rng);
+    accept(phone, keys, prekey, body, rng)
+}
+
+fn accept(
+    mut phone: Conversation,
+    keys: CodeKeys,
+    prekey: SealingSecret,
+    body: &[u8],
+    rng: &mut ChaCha20Rng,
+) -> Pair {
+    let message = first(&mut phone, (&keys, &prekey), body, rng).unwrap();
     let (opened, shown) = FirstContact::parse(&message.body).unwrap();
     assert_eq!(shown, body);
-    assert_eq!(opened, first);
     let desk = Conversation::accept(LINE, &message, &opened).unwrap();
     Pair {
         phone,
         desk,
         prekey,
-        first,
+        keys,
     }
+}
+
+fn prepare(from: &mut Conversation, body: &[u8], rng: &mut ChaCha20Rng) -> Outgoing {
+    from.prepare(text(body), &Fresh::make(rng)).unwrap()
 }
 
 /// Sends one text and has the other side find it by address and open it.
@@ -70,20 +89,19 @@ fn pass(
     to: &mut Conversation,
     slot: Slot,
     body: &[u8],
-    rng: &mut impl CryptoRng,
+    rng: &mut ChaCha20Rng,
 ) -> Message {
-    let outgoing = from.prepare(text(body), rng).unwrap();
-    let envelope = outgoing.seal(LINE, DAY, slot, rng).unwrap();
+    let envelope = prepare(from, body, rng).seal(LINE, DAY, slot, rng).unwrap();
     open(to, slot, &envelope).unwrap()
 }
 
 fn open(to: &mut Conversation, slot: Slot, envelope: &Envelope) -> Result<Message, Reject> {
     let expected = to.expected(slot);
-    let (_, epoch, index) = expected
+    let at = expected
         .into_iter()
-        .find(|(address, ..)| *address == envelope.address())
+        .find(|expected| expected.address == envelope.address())
         .ok_or(Reject)?;
-    to.open((epoch, index), envelope)
+    to.open(at.number, envelope, DAY)
 }
 
 #[test]
@@ -143,8 +161,7 @@ fn indices_may_arrive_in_any_order() {
     let slot = Slot::Board(Board::New, 9);
     let sealed: Vec<Envelope> = (0..5)
         .map(|_| {
-            desk.prepare(text(b"x"), rng)
-                .unwrap()
+            prepare(&mut desk, b"x", rng)
                 .seal(LINE, DAY, slot, rng)
                 .unwrap()
         })
@@ -167,7 +184,7 @@ fn an_answer_is_sealed_anew_in_every_cycle_and_opens_once() {
         mut desk,
         ..
     } = begin(b"first", rng);
-    let answer = desk.prepare(text(b"who was it?"), rng).unwrap();
+    let answer = prepare(&mut desk, b"who was it?", rng);
     let at = |cycle, rng: &mut ChaCha20Rng| {
         answer
             .seal(LINE, DAY, Slot::Board(Board::New, cycle), rng)
@@ -222,26 +239,18 @@ fn copies_of_a_first_contact_join_and_strangers_do_not() {
         mut phone,
         mut desk,
         prekey,
-        first,
+        keys,
     } = begin(b"first", rng);
-    let again = phone
-        .seal_first(text(&first.with_text(b"more")), &prekey.public(), DAY, rng)
-        .unwrap()
-        .envelope;
-    let message = seal::open(&again, &prekey, None, LINE).unwrap();
-    desk.join(&message, &first).unwrap();
-    let mut stranger = Conversation::begin(LINE, DAY, first.nonce, rng);
-    let forged = stranger
-        .seal_first(
-            text(&first.with_text(b"forged")),
-            &prekey.public(),
-            DAY,
-            rng,
-        )
-        .unwrap()
-        .envelope;
-    let message = seal::open(&forged, &prekey, None, LINE).unwrap();
-    assert_eq!(desk.join(&message, &first), Err(Reject));
+    let again = first(&mut phone, (&keys, &prekey), b"more", rng).unwrap();
+    let (contact, _) = FirstContact::parse(&again.body).unwrap();
+    desk.join(&again, &contact).unwrap();
+    assert!(desk.received().unwrap().covers(0, 1));
+    let mut stranger = Conversation::begin(LINE, DAY, false, rng);
+    let forged = first(&mut stranger, (&keys, &prekey), b"forged", rng).unwrap();
+    let (mut other, _) = FirstContact::parse(&forged.body).unwrap();
+    assert_eq!(desk.join(&forged, &other), Err(Reject));
+    other.nonce = *desk.nonce();
+    assert_eq!(desk.join(&forged, &other), Err(Reject));
 }
 
 #[test]
@@ -253,9 +262,7 @@ fn flipped_bits_are_rejected_and_change_nothing() {
         ..
     } = begin(b"first", rng);
     let slot = Slot::Board(Board::New, 1);
-    let answer = desk
-        .prepare(text(b"secret"), rng)
-        .unwrap()
+    let answer = prepare(&mut desk, b"secret", rng)
         .seal(LINE, DAY, slot, rng)
         .unwrap();
     let before = phone.to_bytes();
@@ -269,12 +276,12 @@ fn flipped_bits_are_rejected_and_change_nothing() {
         for bit in 0..8 {
             let mut flipped = bytes.clone();
             flipped[place] ^= 1 << bit;
-            let refused = Envelope::parse(flipped).and_then(|e| phone.open((1, 0), &e));
+            let refused = Envelope::parse(flipped).and_then(|e| phone.open((1, 0), &e, DAY));
             assert_eq!(refused, Err(Reject), "byte {place} bit {bit}");
         }
     }
     assert_eq!(phone.to_bytes(), before);
-    phone.open((1, 0), &answer).unwrap();
+    phone.open((1, 0), &answer, DAY).unwrap();
 }
 
 proptest! {

@@ -6,13 +6,13 @@ use std::fmt::Write as _;
 use data_encoding::HEXLOWER;
 use sotto_protocol::{
     code::Code,
-    conversation::{Content, Conversation, Cycle, Slot},
+    conversation::{Content, Conversation, Cycle, Fresh, Slot},
     drain::{Cursor, DrainPage},
     envelope::{Class, EnvelopeHeader},
     hash,
     id::{Address, Board, DeviceId, Fingerprint, LineId},
     log::LogHeader,
-    message::{FirstContact, Kind, Message, Received},
+    message::{FirstContact, Flags, Kind, Message, Received},
     page::PageHeader,
     request::{AgreementSecret, RequestParts},
     seal::{self, Place},
@@ -98,8 +98,8 @@ fn code(out: &mut Examples) {
 /// Key schedule up to the first answer; the slot key and message key of (1, 0).
 fn schedule(out: &mut Examples) -> ([u8; 32], [u8; 32]) {
     let (es0, seed0) = ([0x11; 32], [0x12; 32]);
-    let mut rng = Scripted([es0, seed0].concat());
-    let mut phone = Conversation::begin(LINE, DAY, NONCE, &mut rng);
+    let mut rng = Scripted([es0, seed0, NONCE].concat());
+    let mut phone = Conversation::begin(LINE, DAY, false, &mut rng);
     let root = hash::extract(b"sotto/1 root", &[&es0, &NONCE]);
     let epoch: [u8; 64] = hash::expand(&root, &[b"sotto/1 epoch", &1_u32.to_le_bytes()]);
     let (chain, slots) = epoch.split_at(32);
@@ -120,8 +120,9 @@ fn schedule(out: &mut Examples) -> ([u8; 32], [u8; 32]) {
     };
     out.hex("address[1,0,(new,7)]", &place(0, 1, 7));
     let expected = phone.expected(Slot::Board(Board::New, 7));
-    assert_eq!(expected[0], (Address(place(0, 1, 7)), 1, 0));
-    assert_eq!(expected[63], (Address(place(63, 1, 7)), 1, 63));
+    assert_eq!(expected[0].address, Address(place(0, 1, 7)));
+    assert_eq!(expected[63].address, Address(place(63, 1, 7)));
+    assert_eq!((expected[63].number, expected.len()), ((1, 63), 64));
     let first: [u8; 32] = hash::expand(&root, &[b"sotto/1 page key"]);
     let second: [u8; 32] = hash::expand(&first, &[b"sotto/1 page day"]);
     out.hex("PK[20000]", &first);
@@ -158,9 +159,11 @@ fn answer(out: &mut Examples, phone: &mut Conversation, root: [u8; 32], seed0: [
         handle: [0; 32],
         continuity: Secret::from_bytes([0; 32]),
         static_key: SealingSecret::from_bytes([0; 32]).public(),
+        mac: [0; 32],
     };
     let message = Message {
         kind: Kind::Text,
+        flags: Flags::None,
         part: 0,
         parts: 1,
         id: 1,
@@ -169,22 +172,26 @@ fn answer(out: &mut Examples, phone: &mut Conversation, root: [u8; 32], seed0: [
         received: None,
         epoch_secret: Secret::from_bytes([0x11; 32]),
         ratchet_key: SealingSecret::from_bytes(seed0).public(),
-        body: first.with_text(b"tip"),
+        body: first.with_body(b"tip"),
     };
     let mut desk = Conversation::accept(LINE, &message, &first).unwrap();
     let content = Content {
         kind: Kind::Text,
+        flags: Flags::None,
         id: 2,
         part: 0,
         parts: 1,
         body: b"answer",
     };
-    let mut rng = Scripted([es1, seed1].concat());
-    let outgoing = desk.prepare(content, &mut rng).unwrap();
+    let fresh = Fresh {
+        epoch_secret: Secret::from_bytes(es1),
+        ratchet: SealingSecret::from_bytes(seed1),
+    };
+    let outgoing = desk.prepare(content, &fresh).unwrap();
     let mut rng = Scripted(vec![0x77; 64]);
     let slot = Slot::Board(Board::New, 7);
     let sealed = outgoing.seal(LINE, DAY, slot, &mut rng).unwrap();
-    phone.open((1, 0), &sealed).unwrap();
+    phone.open((1, 0), &sealed, DAY).unwrap();
     let key = SealingSecret::from_bytes(seed1).public();
     let next = hash::extract(&root, &[&es1, &key.hash()]);
     let epoch: [u8; 64] = hash::expand(&next, &[b"sotto/1 epoch", &2_u32.to_le_bytes()]);
@@ -199,7 +206,8 @@ fn answer(out: &mut Examples, phone: &mut Conversation, root: [u8; 32], seed0: [
     out.hex("RK[1]", &next);
     out.hex("address[2,0,0]", &address);
     let expected = desk.expected(Slot::Inbox);
-    assert!(expected.contains(&(Address(address), 2, 0)));
+    assert_eq!(expected[0].address, Address(address));
+    assert_eq!((expected[0].number, expected.len()), ((2, 0), 32));
 }
 
 /// One envelope of (1, 0), with the randomness of its encapsulation given.
@@ -207,6 +215,7 @@ fn envelope(out: &mut Examples, slots: [u8; 32], key: &[u8; 32]) {
     let receiver = SealingSecret::from_bytes([0x12; 32]);
     let message = Message {
         kind: Kind::Text,
+        flags: Flags::None,
         part: 0,
         parts: 1,
         id: 2,

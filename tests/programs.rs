@@ -51,7 +51,7 @@ fn a_whole_conversation(programs: &mut Programs, store: &str, redis: Option<&Red
     programs.desk(&["reply", "1"], ANSWER);
     let seen = programs.tip(&["check", &link, "--wait", "40"], &code);
     assert_eq!(seen["answers"][0], ANSWER);
-    assert_eq!(seen["receipts"]["opened"], 1);
+    assert_eq!(seen["receipts"]["answered"], 1);
     programs.tip(&["reply", &link], &format!("{code}\n{FOLLOW_UP}"));
     until("the follow-up is in the list", || {
         programs.desk(&["list"], "")[0]["unread"] == 1

@@ -3,7 +3,7 @@
 use data_encoding::BASE64;
 use serde_json::Value;
 use sotto_core::{
-    sitting::{Person, SittingError, sit},
+    sitting::{Person, SittingError},
     transport::Response,
 };
 use sotto_protocol::{
@@ -11,7 +11,7 @@ use sotto_protocol::{
     id::Fingerprint,
 };
 use sotto_tests::{
-    machines::{DeskMachine, Phone},
+    machines::{DeskMachine, Phone, sit_with_pin},
     world::{Backend, World},
 };
 
@@ -56,15 +56,11 @@ impl Scene {
         self.phone.write(TIP);
         self.world.seen();
         let mut tipster = self.phone.tipster();
-        let mut person = Person::Known(&mut tipster, &mut self.phone.memory);
-        let now = self.world.clock.read();
-        let sat = sit(
-            &self.world.relay(),
-            pin,
-            &mut person,
-            now,
-            &mut self.phone.rng,
-        );
+        let mut people = [Person {
+            tipster: &mut tipster,
+            keeper: &mut self.phone.memory,
+        }];
+        let sat = sit_with_pin(&self.world, pin, &mut people, &mut self.phone.rng, |_| true);
         let error = sat.unwrap_err();
         assert_eq!(error, SittingError::Bundle(why));
         assert!(error.to_string().len() > 40, "not a sentence: {error}");

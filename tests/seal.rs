@@ -9,7 +9,7 @@ use sotto_protocol::{
     id::{Address, LineId},
     keys::SigningPublicKey,
     limits::{CIPHERTEXT_BYTES, COMMITMENT_BYTES, ENCAPSULATION_BYTES, ENVELOPE_BYTES},
-    message::{Kind, Message},
+    message::{Flags, Kind, Message},
     request::AgreementSecret,
     seal::{self, Envelope, Place, Reject},
     secret::{SealingSecret, Secret, SigningSecret},
@@ -22,6 +22,7 @@ const LINE: LineId = LineId([1; 16]);
 fn message(body: &[u8]) -> Message {
     Message {
         kind: Kind::Text,
+        flags: Flags::None,
         part: 0,
         parts: 1,
         id: 1,
@@ -161,12 +162,13 @@ fn every_length_of_text_fits_or_is_refused() {
 fn debug_shows_no_secret() {
     let rng = &mut ChaCha20Rng::seed_from_u64(4);
     let (receiver, envelope) = sealed(None);
-    let conversation = Conversation::begin(LINE, 1, [1; 32], rng);
+    let conversation = Conversation::begin(LINE, 1, false, rng);
     let keys = Code::make(rng).derive(LINE).unwrap();
     let agreement = AgreementSecret::from_bytes([1; 32]);
     let request_key = agreement.request_key_of_device(&agreement.public(), LINE);
     let content = Content {
         kind: Kind::Text,
+        flags: Flags::None,
         id: 1,
         part: 0,
         parts: 1,

@@ -43,6 +43,8 @@ pub enum CodeError {
 /// What a code is good for on one line.
 #[derive(Clone)]
 pub struct CodeKeys {
+    /// What all of them derive from.
+    pub stretched: Secret,
     /// How a later phone names the conversation.
     pub handle: [u8; 32],
     /// How it proves to be the same person.
@@ -51,6 +53,25 @@ pub struct CodeKeys {
     pub static_key: SealingSecret,
     /// Wraps what this phone keeps.
     pub vault: Secret,
+    /// What a phone that keeps nothing makes its conversation from.
+    pub leave: LeaveKeys,
+}
+
+/// A whole conversation's beginning, from the code (SPEC 3.7).
+#[derive(Clone)]
+pub struct LeaveKeys {
+    /// Names the conversation.
+    pub nonce: [u8; 32],
+    /// `es0`.
+    pub epoch_secret: Secret,
+    /// The phone's only ratchet pair.
+    pub ratchet: SealingSecret,
+}
+
+impl fmt::Debug for LeaveKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LeaveKeys(..)")
+    }
 }
 
 impl fmt::Debug for CodeKeys {
@@ -113,13 +134,7 @@ impl Code {
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
             .hash_password_into(&self.0, salt.first_chunk::<16>()?, stretched.as_mut_slice())
             .ok()?;
-        let key = |label: &[u8]| hash::expand(&stretched, &[label]);
-        Some(CodeKeys {
-            handle: key(b"sotto/1 handle"),
-            continuity: Secret::from_bytes(key(b"sotto/1 continuity")),
-            static_key: SealingSecret::from_bytes(key(b"sotto/1 static key")),
-            vault: Secret::from_bytes(key(b"sotto/1 vault")),
-        })
+        Some(CodeKeys::from_stretched(Secret::from_bytes(*stretched)))
     }
 
     fn bits(&self) -> u128 {
@@ -136,6 +151,25 @@ impl Code {
             .map(|(h, t)| (h.len(), *t))?;
         let (value, [sum]) = (tail.first_chunk::<10>()?, tail.last_chunk::<1>()?);
         (check(value) == *sum).then_some(Self(*value))
+    }
+}
+
+impl CodeKeys {
+    /// From the stretched code `S`: what a vault keeps that opens without the code.
+    pub fn from_stretched(stretched: Secret) -> Self {
+        let key = |label: &[u8]| hash::expand(stretched.as_bytes(), &[label]);
+        Self {
+            handle: key(b"sotto/1 handle"),
+            continuity: Secret::from_bytes(key(b"sotto/1 continuity")),
+            static_key: SealingSecret::from_bytes(key(b"sotto/1 static key")),
+            vault: Secret::from_bytes(key(b"sotto/1 vault")),
+            leave: LeaveKeys {
+                nonce: key(b"sotto/1 leave nonce"),
+                epoch_secret: Secret::from_bytes(key(b"sotto/1 leave secret")),
+                ratchet: SealingSecret::from_bytes(key(b"sotto/1 leave ratchet")),
+            },
+            stretched,
+        }
     }
 }
 

@@ -34,3 +34,5 @@ pub mod message;
 pub mod seal;
 #[cfg(feature = "seal")]
 pub mod secret;
+#[cfg(feature = "seal")]
+pub mod twice;

@@ -19,9 +19,15 @@ pub const RATCHET_KEY_BYTES: usize = 1216;
 /// Body of a message.
 pub const BODY_BYTES: usize = 5636;
 /// What epoch 0 carries before its text (SPEC 3.2).
-pub const FIRST_CONTACT_BYTES: usize = 1348;
+pub const FIRST_CONTACT_BYTES: usize = 1380;
 /// Text room of an epoch-0 envelope.
-pub const FIRST_TEXT_BYTES: usize = 4288;
+pub const FIRST_TEXT_BYTES: usize = 4256;
+/// Entry of an acknowledgement: message id and parts (SPEC 3.5).
+pub const RECEIPT_BYTES: usize = 9;
+/// Entries of one acknowledgement.
+pub const MAX_RECEIPTS: usize = 256;
+/// What is sealed twice is longer by so much (SPEC 3.6).
+pub const TWICE_BYTES: usize = 1168;
 /// Envelopes of one text.
 pub const MAX_PARTS: u8 = 4;
 /// One attachment chunk.
@@ -50,16 +56,30 @@ pub const BUNDLE_BYTES: usize = 524_288;
 pub const DRAIN_MAX: usize = 64;
 /// Records in one answer to a log reader.
 pub const LOG_MAX: usize = 16;
-/// Indices a receiver looks ahead of the next (SPEC 3.4).
-pub const MAX_SKIP: u32 = 63;
-/// Unacknowledged indices of a phone.
-pub const MAX_IN_FLIGHT: u32 = 32;
+/// Indices of a phone beyond the highest acknowledged, and so how far a desk looks (SPEC 3.4).
+pub const PHONE_WINDOW: u32 = 32;
+/// Indices of a desk beyond the highest acknowledged, and so how far a phone looks.
+pub const DESK_WINDOW: u32 = 64;
+/// Indices of a desk towards a phone that keeps nothing.
+pub const LEAVE_NOTHING_WINDOW: u32 = 1024;
+/// Keys of skipped indices that one epoch keeps; the oldest go first.
+pub const MAX_SKIPPED: usize = 128;
+/// Days a desk keeps keys of skipped indices and of past epochs.
+pub const SKIPPED_DAYS: u32 = 28;
+/// Sealings of one text in one conversation, before a phone re-contacts.
+pub const MAX_SENDINGS: u32 = 7;
+/// Days a receipt stays on the board.
+pub const RECEIPT_DAYS: u64 = 28;
 /// A device request older or newer than this is refused (SPEC 6.1), in seconds.
 pub const CLOCK_SKEW_SECONDS: u64 = 300;
 /// Oldest cycle a phone accepts, in seconds.
 pub const CYCLE_PAST_SECONDS: u64 = 1_209_600;
 /// A cycle further ahead than this is refused, in seconds.
 pub const CYCLE_FUTURE_SECONDS: u64 = 86_400;
+/// Longest interval of the schedule of a phone, in seconds.
+pub const SCHEDULE_SECONDS_MAX: u64 = 3600;
+/// By so much of its interval a moment of that schedule may be early or late, in percent.
+pub const SCHEDULE_JITTER_PERCENT: u64 = 20;
 /// Longest life of a line statement, in days.
 pub const STATEMENT_LIFE_DAYS: u64 = 60;
 /// Days a drainer publishes ahead.

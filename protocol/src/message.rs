@@ -1,12 +1,19 @@
-//! The plaintext of an envelope (SPEC 2.3) and what epoch 0 carries besides (SPEC 3.2).
+//! The plaintext of an envelope (SPEC 2.3).
+
+mod first_contact;
+mod receipts;
 
 use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
+pub use self::{
+    first_contact::{Contact, FirstContact},
+    receipts::{Receipt, Receipts},
+};
 use crate::{
     keys::SealingPublicKey,
-    limits::{BODY_BYTES, FIRST_CONTACT_BYTES, MAX_PARTS, PLAINTEXT_BYTES, RATCHET_KEY_BYTES},
+    limits::{BODY_BYTES, MAX_PARTS, PLAINTEXT_BYTES, RATCHET_KEY_BYTES},
     secret::Secret,
     wire::{DecodeError, Reader, Writer},
 };
@@ -18,8 +25,97 @@ pub enum Kind {
     Cover,
     /// Text for a person.
     Text,
-    /// Only its acknowledgement fields count.
+    /// Names what was opened; itself neither acknowledged nor repeated.
     Acknowledgement,
+    /// Tells about an attachment (SPEC 3.8).
+    Manifest,
+    /// Names chunks of an attachment that are missing (SPEC 3.8).
+    Wanted,
+    /// Brings back the proof of an answer that was sealed twice (SPEC 3.6).
+    Confirmation,
+}
+
+impl Kind {
+    /// The byte on the wire.
+    pub const fn byte(self) -> u8 {
+        match self {
+            Self::Cover => 0,
+            Self::Text => 1,
+            Self::Acknowledgement => 2,
+            Self::Manifest => 3,
+            Self::Wanted => 4,
+            Self::Confirmation => 5,
+        }
+    }
+
+    /// Reads [`Self::byte`].
+    pub const fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            0 => Self::Cover,
+            1 => Self::Text,
+            2 => Self::Acknowledgement,
+            3 => Self::Manifest,
+            4 => Self::Wanted,
+            5 => Self::Confirmation,
+            _ => return None,
+        })
+    }
+
+    /// Whether its arrival is acknowledged and it is sent again until it is.
+    pub const fn is_repeated(self) -> bool {
+        !matches!(self, Self::Cover | Self::Acknowledgement)
+    }
+}
+
+/// What is special about a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Flags {
+    /// Nothing.
+    #[default]
+    None,
+    /// Epoch 0: proves by a MAC that it comes from the holder of an earlier conversation's code.
+    Recontact,
+    /// A re-contact of a phone that keeps nothing: everything of it derives from the code.
+    LeaveNothing,
+    /// From a desk: the body is sealed once more, to the code's static key.
+    Twice,
+}
+
+impl Flags {
+    /// The byte on the wire.
+    pub const fn byte(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Recontact => 1,
+            Self::LeaveNothing => 3,
+            Self::Twice => 4,
+        }
+    }
+
+    /// Reads [`Self::byte`].
+    pub(crate) const fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            0 => Self::None,
+            1 => Self::Recontact,
+            3 => Self::LeaveNothing,
+            4 => Self::Twice,
+            _ => return None,
+        })
+    }
+
+    /// Whether epoch 0 may carry it, or a later epoch.
+    const fn fits(self, epoch: u32) -> bool {
+        match self {
+            Self::None => true,
+            Self::Recontact | Self::LeaveNothing => epoch == 0,
+            Self::Twice => epoch % 2 == 1,
+        }
+    }
+
+    /// Whether a MAC under the continuity key goes with it.
+    pub const fn is_recontact(self) -> bool {
+        matches!(self, Self::Recontact | Self::LeaveNothing)
+    }
 }
 
 /// What the sender has opened of the other side's latest epoch.
@@ -34,6 +130,14 @@ pub struct Received {
 }
 
 impl Received {
+    /// The highest index it covers.
+    pub const fn highest(&self) -> Option<u32> {
+        match self.bitmap.checked_ilog2() {
+            Some(bit) => self.base.checked_add(bit),
+            None => None,
+        }
+    }
+
     /// Whether it covers message (`epoch`, `index`).
     pub const fn covers(&self, epoch: u32, index: u32) -> bool {
         let bit = index.wrapping_sub(self.base);
@@ -46,6 +150,8 @@ impl Received {
 pub struct Message {
     /// What it is for.
     pub kind: Kind,
+    /// What is special about it.
+    pub flags: Flags,
     /// From 0.
     pub part: u8,
     /// 1 to 4.
@@ -84,12 +190,8 @@ impl Message {
             bitmap: 0,
         });
         let bytes = Writer::with_capacity(PLAINTEXT_BYTES)
-            .u8(match self.kind {
-                Kind::Cover => 0,
-                Kind::Text => 1,
-                Kind::Acknowledgement => 2,
-            })
-            .u8(0)
+            .u8(self.kind.byte())
+            .u8(self.flags.byte())
             .u16(length)
             .u8(self.part)
             .u8(self.parts)
@@ -110,13 +212,8 @@ impl Message {
     /// Reads exactly 6,924 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let kind = match reader.u8()? {
-            0 => Kind::Cover,
-            1 => Kind::Text,
-            2 => Kind::Acknowledgement,
-            _ => return Err(DecodeError::Field),
-        };
-        reader.zeros(1)?;
+        let kind = Kind::from_byte(reader.u8()?).ok_or(DecodeError::Field)?;
+        let flags = Flags::from_byte(reader.u8()?).ok_or(DecodeError::Field)?;
         let length = usize::from(reader.u16()?);
         let (part, parts) = (reader.u8()?, reader.u8()?);
         if length > BODY_BYTES || parts == 0 || parts > MAX_PARTS || part >= parts {
@@ -124,6 +221,9 @@ impl Message {
         }
         reader.zeros(2)?;
         let (id, epoch, index) = (reader.u64()?, reader.u32()?, reader.u32()?);
+        if !flags.fits(epoch) {
+            return Err(DecodeError::Field);
+        }
         let received = Received {
             epoch: reader.u32()?,
             base: reader.u32()?,
@@ -140,6 +240,7 @@ impl Message {
         reader.finish()?;
         Ok(Self {
             kind,
+            flags,
             part,
             parts,
             id,
@@ -152,60 +253,3 @@ impl Message {
         })
     }
 }
-
-/// What an epoch-0 body carries before its text.
-#[derive(Clone, PartialEq, Eq)]
-pub struct FirstContact {
-    /// Names the conversation.
-    pub nonce: [u8; 32],
-    /// First UTC day of the conversation.
-    pub first_day: u32,
-    /// Hash of the bundle the phone sealed under.
-    pub bundle: [u8; 32],
-    /// From the code: how a later phone names the conversation.
-    pub handle: [u8; 32],
-    /// From the code: how it proves to be the same person.
-    pub continuity: Secret,
-    /// From the code: what answers to that phone are sealed to.
-    pub static_key: SealingPublicKey,
-}
-
-impl core::fmt::Debug for FirstContact {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("FirstContact(..)")
-    }
-}
-
-impl FirstContact {
-    /// The body of an epoch-0 message.
-    pub fn with_text(&self, text: &[u8]) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(
-            Writer::with_capacity(BODY_BYTES)
-                .bytes(&self.nonce)
-                .u32(self.first_day)
-                .bytes(&self.bundle)
-                .bytes(&self.handle)
-                .bytes(self.continuity.as_bytes())
-                .bytes(self.static_key.0.as_slice())
-                .bytes(text)
-                .finish(),
-        )
-    }
-
-    /// Splits the body of an epoch-0 message into this and its text.
-    pub fn parse(body: &[u8]) -> Result<(Self, &[u8]), DecodeError> {
-        let mut reader = Reader::new(body);
-        let first = Self {
-            nonce: reader.array()?,
-            first_day: reader.u32()?,
-            bundle: reader.array()?,
-            handle: reader.array()?,
-            continuity: Secret::from_bytes(reader.array()?),
-            static_key: SealingPublicKey::from_slice(reader.bytes(RATCHET_KEY_BYTES)?)
-                .ok_or(DecodeError::Short)?,
-        };
-        Ok((first, reader.bytes(reader.remaining())?))
-    }
-}
-
-const _: () = assert!(FIRST_CONTACT_BYTES == 32 + 4 + 32 + 32 + 32 + RATCHET_KEY_BYTES);

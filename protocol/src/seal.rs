@@ -161,7 +161,18 @@ pub fn open_with(
     let plaintext = context
         .open(fields.ciphertext, fields.additional_data)
         .map_err(|_| Reject)?;
-    Message::from_bytes(&Zeroizing::new(plaintext)).map_err(|_| Reject)
+    let message = Message::from_bytes(&Zeroizing::new(plaintext)).map_err(|_| Reject)?;
+    // An answer would be sealed to it: found out now, it harms nobody.
+    if is_key(&message.ratchet_key) {
+        Ok(message)
+    } else {
+        Err(Reject)
+    }
+}
+
+/// Whether something can be sealed to these bytes.
+pub(crate) fn is_key(key: &SealingPublicKey) -> bool {
+    <XWing as Kem>::PublicKey::from_bytes(key.0.as_slice()).is_ok()
 }
 
 const COMMIT: &[u8] = b"sotto/1 commit";

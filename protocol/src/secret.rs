@@ -6,6 +6,7 @@ use core::fmt;
 use ed25519_dalek::{Signer, SigningKey};
 use hpke::{Deserializable, Kem, Serializable, kem::XWing};
 use rand_core::CryptoRng;
+use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{
@@ -112,6 +113,11 @@ impl Secret {
     /// Its bytes, for storing and deriving.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// Whether `bytes` are the same, in constant time.
+    pub fn matches(&self, bytes: &[u8]) -> bool {
+        bool::from(self.0.as_slice().ct_eq(bytes))
     }
 }
 

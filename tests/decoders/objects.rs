@@ -3,7 +3,8 @@
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use sotto_protocol::{
-    conversation::{Content, Conversation, Outgoing, Slot},
+    code::CodeKeys,
+    conversation::{Content, Conversation, Fresh, Outgoing, Slot},
     drain::{Cursor, DrainPage, Drained},
     envelope::{Class, EnvelopeHeader},
     id::{Address, Board, LineId},
@@ -12,7 +13,7 @@ use sotto_protocol::{
         PAGE_BODY_BYTES,
     },
     log::{LogHeader, LogPage},
-    message::{FirstContact, Kind, Message, Received},
+    message::{Contact, FirstContact, Flags, Kind, Message, Receipts, Received},
     page::PageHeader,
     seal::{self, Envelope},
     secret::{SealingSecret, Secret},
@@ -36,7 +37,11 @@ fn message(bytes: &[u8]) -> Option<Vec<u8>> {
 
 fn first_contact(bytes: &[u8]) -> Option<Vec<u8>> {
     let (first, text) = FirstContact::parse(bytes).ok()?;
-    Some(first.with_text(text).to_vec())
+    Some(first.with_body(text).to_vec())
+}
+
+fn receipts(bytes: &[u8]) -> Option<Vec<u8>> {
+    Some(Receipts::from_bytes(bytes).ok()?.to_bytes().to_vec())
 }
 
 fn page(bytes: &[u8]) -> Option<Vec<u8>> {
@@ -90,6 +95,7 @@ pub(super) fn binary() -> Vec<(&'static str, Again, Vec<u8>)> {
     let sealed = posted(Class::Envelope, ENVELOPE_BYTES);
     let message_of = |body: &[u8], received| Message {
         kind: Kind::Text,
+        flags: Flags::None,
         part: 1,
         parts: 3,
         id: 5,
@@ -137,8 +143,15 @@ pub(super) fn binary() -> Vec<(&'static str, Again, Vec<u8>)> {
         (
             "first contact",
             first_contact,
-            first().with_text(b"text").to_vec(),
+            first().with_body(b"text").to_vec(),
         ),
+        ("receipts", receipts, {
+            let mut receipts = Receipts::default();
+            for (id, part) in [(7, 0), (8, 3), (7, 1)] {
+                receipts.note(id, part);
+            }
+            receipts.to_bytes().to_vec()
+        }),
         ("page", page, {
             let header = PageHeader {
                 board: Board::Old,
@@ -193,6 +206,7 @@ fn first() -> FirstContact {
         handle: [4; 32],
         continuity: Secret::from_bytes([5; 32]),
         static_key: SealingSecret::from_bytes([6; 32]).public(),
+        mac: [0; 32],
     }
 }
 
@@ -207,22 +221,31 @@ fn talk(rng: &mut ChaCha20Rng) -> Talk {
     let line = LineId([1; 16]);
     let content = |body| Content {
         kind: Kind::Text,
+        flags: Flags::None,
         id: 1,
         part: 0,
         parts: 1,
         body,
     };
-    let mut phone = Conversation::begin(line, 2, [1; 32], rng);
-    let prekey = SealingSecret::make(rng);
-    let body = first().with_text(b"tip");
-    let sealed = phone.seal_first(content(&body), &prekey.public(), 2, rng);
+    let mut phone = Conversation::begin(line, 2, false, rng);
+    let (prekey, keys) = (
+        SealingSecret::make(rng),
+        CodeKeys::from_stretched(Secret::make(rng)),
+    );
+    let contact = Contact {
+        bundle: [3; 32],
+        keys: &keys,
+    };
+    let sealed = phone.seal_first(content(b"tip"), contact, (&prekey.public(), 2), rng);
     let message = seal::open(&sealed.unwrap().envelope, &prekey, None, line).unwrap();
-    let mut desk = Conversation::accept(line, &message, &first()).unwrap();
-    let answers = [b"1", b"2", b"3"].map(|body| desk.prepare(content(body), rng).unwrap());
+    let (first, _) = FirstContact::parse(&message.body).unwrap();
+    let mut desk = Conversation::accept(line, &message, &first).unwrap();
+    let fresh = Fresh::make(rng);
+    let answers = [b"1", b"2", b"3"].map(|body| desk.prepare(content(body), &fresh).unwrap());
     let answer = answers[2].clone();
     let sealed = answer.seal(line, 2, Slot::Inbox, rng).unwrap();
-    phone.open(answer.number(), &sealed).unwrap();
-    drop(phone.prepare(content(b"reply"), rng).unwrap());
+    phone.open(answer.number(), &sealed, 2).unwrap();
+    drop(phone.prepare(content(b"reply"), &Fresh::make(rng)).unwrap());
     Talk {
         phone,
         desk,

@@ -16,6 +16,16 @@ pub fn count(few: u32) -> u32 {
         .unwrap_or(few)
 }
 
+/// Whether the seeds of the fuzz targets are to be written anew: `SOTTO_RENEW_SEEDS=1`.
+pub fn must_renew_seeds() -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "after a change of format somebody asks for new seeds in this way"
+    )]
+    let wanted = std::env::var("SOTTO_RENEW_SEEDS");
+    wanted.is_ok()
+}
+
 /// A runner with a fixed seed that leaves no files behind.
 pub fn runner(few: u32) -> TestRunner {
     let config = Config {

@@ -2,20 +2,22 @@
 //! each keeping its state as bytes and reading it back before every use.
 
 use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
 use sotto_core::{
     desk::{Case, Desk, Entry, Identity, Rounded, Rounds, Row, Rows, Shared},
     keep::{KeepError, Keeper},
     native::Stop,
-    sitting::{Person, SittingError, sit},
+    sitting::{Person, Progress, Sitting, SittingError},
     tipster::{State, Tipster, View},
 };
 use sotto_protocol::{
-    bundle::Seen,
+    bundle::{Pin, Seen},
     code::{Code, CodeKeys},
+    id::LineId,
     statement::DeviceRole,
 };
 
-use crate::world::World;
+use crate::world::{TestClock, World};
 
 /// Keeps the last state in memory.
 #[derive(Debug)]
@@ -162,16 +164,37 @@ pub struct Phone {
     pub memory: Memory<State>,
     /// Its randomness.
     pub rng: ChaCha20Rng,
+    clock: TestClock,
 }
 
 impl Phone {
     /// A phone whose person has begun a conversation and written nothing yet.
     pub fn new(world: &mut World) -> Self {
+        let code = Code::make(&mut world.seed());
+        Self::with(world, code, Tipster::begin)
+    }
+
+    /// Another phone of a person who has lost theirs.
+    pub fn of_the_same_person(world: &mut World, code: &Code) -> Self {
+        Self::with(world, code.clone(), Tipster::come_back)
+    }
+
+    /// A phone of a person who keeps nothing on it.
+    pub fn of_somebody_who_keeps_nothing(world: &mut World, code: &Code) -> Self {
+        Self::with(world, code.clone(), |line, keys, desk, _, _| {
+            Tipster::recall(line, keys, desk)
+        })
+    }
+
+    fn with(
+        world: &mut World,
+        code: Code,
+        begin: impl FnOnce(LineId, CodeKeys, u16, u64, &mut ChaCha20Rng) -> Tipster,
+    ) -> Self {
         let mut rng = world.seed();
-        let code = Code::make(&mut rng);
         let line = world.pin().line;
         let keys = code.derive(line).unwrap();
-        let tipster = Tipster::begin(line, keys.clone(), 0, world.clock.read(), &mut rng);
+        let tipster = begin(line, keys.clone(), 0, world.clock.read(), &mut rng);
         let mut memory = Memory::default();
         memory.keep(&tipster.to_bytes()).unwrap();
         Self {
@@ -179,27 +202,67 @@ impl Phone {
             keys,
             memory,
             rng,
+            clock: world.clock.clone(),
         }
+    }
+
+    /// What the code is good for.
+    pub const fn keys(&self) -> &CodeKeys {
+        &self.keys
     }
 
     /// Its state, read back.
     pub fn tipster(&self) -> Tipster {
-        Tipster::from_bytes(&self.memory.kept[0], self.keys.clone()).unwrap()
+        Tipster::from_bytes(&self.memory.kept[0]).unwrap()
+    }
+
+    /// Everything that is kept.
+    pub fn state(&self) -> State {
+        self.memory.kept[0].clone()
+    }
+
+    /// Puts an older state back, as from a copy.
+    pub fn restore(&mut self, state: State) {
+        self.memory.kept = vec![state];
     }
 
     /// Puts a text into the outbox.
     pub fn write(&mut self, text: &str) {
         let mut tipster = self.tipster();
-        let written = tipster.write(text, &mut self.rng).unwrap();
-        written.save(&mut self.memory).unwrap();
+        let written = tipster.write(text, self.clock.read(), &mut self.rng);
+        written.unwrap().save(&mut self.memory).unwrap();
     }
 
-    /// One sitting; the texts that were new.
+    /// Decides to keep nothing from now on.
+    pub fn leave(&mut self) {
+        self.tipster().leave().save(&mut self.memory).unwrap();
+    }
+
+    /// One sitting, as short as it may be; the texts that were new.
     pub fn sit(&mut self, world: &World) -> Result<Vec<String>, SittingError> {
+        self.sit_until(world, |progress| {
+            assert!(progress.elapsed < 3_600_000, "a sitting without end");
+            let is_done = progress.left_to_look_at == [0; 2] && !progress.is_waiting;
+            (is_done && progress.tries > 0) || progress.tries >= progress.posts + 3
+        })
+    }
+
+    /// One sitting of `seconds`.
+    pub fn sit_for(&mut self, world: &World, seconds: u64) -> Result<Vec<String>, SittingError> {
+        self.sit_until(world, |progress| progress.elapsed >= seconds * 1_000)
+    }
+
+    fn sit_until(
+        &mut self,
+        world: &World,
+        is_over: impl Fn(&Progress) -> bool,
+    ) -> Result<Vec<String>, SittingError> {
         let mut tipster = self.tipster();
-        let mut person = Person::Known(&mut tipster, &mut self.memory);
-        let now = world.clock.read();
-        sit(&world.relay(), world.pin(), &mut person, now, &mut self.rng)?;
+        let mut people = [Person {
+            tipster: &mut tipster,
+            keeper: &mut self.memory,
+        }];
+        sit(world, &mut people, &mut self.rng, is_over)?;
         let unread = self.tipster().unread();
         let ids: Vec<u64> = unread.iter().map(|(id, _)| *id).collect();
         tipster.shown(&ids).save(&mut self.memory).unwrap();
@@ -219,9 +282,41 @@ impl Phone {
     }
 }
 
+/// A sitting of whoever is there.
+pub fn sit(
+    world: &World,
+    people: &mut [Person<'_>],
+    rng: &mut ChaCha20Rng,
+    is_over: impl Fn(&Progress) -> bool,
+) -> Result<(View, Progress), SittingError> {
+    sit_with_pin(world, world.pin(), people, rng, is_over)
+}
+
+/// The same for people who believe somebody else.
+pub fn sit_with_pin(
+    world: &World,
+    pin: Pin,
+    people: &mut [Person<'_>],
+    rng: &mut ChaCha20Rng,
+    is_over: impl Fn(&Progress) -> bool,
+) -> Result<(View, Progress), SittingError> {
+    let times = ChaCha20Rng::seed_from_u64(rng.next_u64());
+    let mut sitting = Sitting {
+        relay: world.relay(),
+        pin,
+        pace: &world.clock,
+        rng,
+    };
+    sitting.sit(people, &Seen::default(), times, is_over)
+}
+
 /// A sitting of somebody without a conversation.
-pub fn visit(world: &World, rng: &mut ChaCha20Rng) -> Result<View, SittingError> {
-    let mut person = Person::<Memory<State>>::Visitor(Seen::default());
-    let now = world.clock.read();
-    sit(&world.relay(), world.pin(), &mut person, now, rng)
+pub fn visit(
+    world: &World,
+    rng: &mut ChaCha20Rng,
+    seconds: u64,
+) -> Result<(View, Progress), SittingError> {
+    sit(world, &mut [], rng, |progress| {
+        progress.elapsed >= seconds * 1_000
+    })
 }

@@ -109,6 +109,8 @@ impl Programs {
             "4",
             "--drain",
             "1",
+            "--schedule",
+            "6,1,2,1,2",
         ]);
         let (link, fp) = (text(&made["link"]), text(&made["fp"]));
         self.write_settings(&fp, store);

@@ -17,10 +17,14 @@ use rand_core::{Rng as _, SeedableRng as _};
 use sotto_core::{
     ceremony::{self, Beginning, LineKeys},
     link::Link,
+    pace::Pace,
     relay::Relay as Client,
     transport::{Request, Response, Transport, Unreachable},
 };
-use sotto_protocol::{bundle::Pin, statement::Policy};
+use sotto_protocol::{
+    bundle::Pin,
+    statement::{Policy, ScheduleTimings},
+};
 use sotto_relay::{
     admission::Open,
     clock::Clock,
@@ -45,25 +49,39 @@ pub enum Backend {
     Redis,
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that stands still until it is moved. Counts milliseconds.
 #[derive(Debug, Clone)]
 pub struct TestClock(Arc<AtomicU64>);
 
 impl TestClock {
+    fn begin() -> Self {
+        Self(Arc::new(AtomicU64::new(BEGIN * 1_000)))
+    }
+
     /// Moves on.
     pub fn pass(&self, seconds: u64) {
-        self.0.fetch_add(seconds, Ordering::SeqCst);
+        self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
     }
 
     /// Unix seconds.
     pub fn read(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
+        self.0.load(Ordering::SeqCst) / 1_000
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> u64 {
         self.read()
+    }
+}
+
+impl Pace for TestClock {
+    fn now(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn wait_until(&self, moment: u64) {
+        self.0.fetch_max(moment, Ordering::SeqCst);
     }
 }
 
@@ -76,6 +94,17 @@ pub struct Seen {
     pub sizes: (usize, usize),
     /// The status.
     pub status: u16,
+    /// Milliseconds of the world's clock.
+    pub at: u64,
+    /// The page that was asked for.
+    pub page: Option<u32>,
+}
+
+impl Seen {
+    /// What of it must be the same whatever a person does.
+    pub fn shape(&self) -> (&str, (usize, usize), u16) {
+        (&self.what, self.sizes, self.status)
+    }
 }
 
 type Tamper = Box<dyn Fn(&Request, Response) -> Response>;
@@ -110,7 +139,7 @@ impl World {
     /// A relay that trusts a new line, which has published nothing yet.
     pub fn new(backend: Backend, seed: u64) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let clock = TestClock(Arc::new(AtomicU64::new(BEGIN)));
+        let clock = TestClock::begin();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -256,9 +285,11 @@ impl Transport for World {
             what: what(request),
             sizes: (request.body.len(), response.body.len()),
             status: response.status,
+            at: Pace::now(&self.clock),
+            page: page(request),
         });
         match response.status {
-            0 => Err(Unreachable),
+            0 => Err(Unreachable::NoAnswer),
             _ => Ok(response),
         }
     }
@@ -272,6 +303,7 @@ pub fn policy() -> Policy {
         repeat_days: 365,
         retention_days: 14,
         drain_seconds: 60,
+        schedule: ScheduleTimings::default(),
     }
 }
 
@@ -296,6 +328,11 @@ fn check_headers(headers: &http::HeaderMap) {
     for name in headers.keys() {
         assert!(allowed.contains(&name.as_str()), "stray header {name}");
     }
+}
+
+fn page(request: &Request) -> Option<u32> {
+    let (_, page) = request.target.split_once("/out/")?.1.split_once('/')?;
+    page.parse().ok()
 }
 
 fn what(request: &Request) -> String {

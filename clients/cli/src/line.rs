@@ -19,7 +19,7 @@ use sotto_core::{
 };
 use sotto_protocol::{
     limits::{DAY_SECONDS, RETENTION_DAYS},
-    statement::{DeviceRole, Policy, RelayKeys, Texts},
+    statement::{DeviceRole, Policy, RelayKeys, ScheduleTimings, Texts},
 };
 
 use crate::say::Say;
@@ -87,6 +87,10 @@ pub(crate) struct Init {
     /// Seconds between two looks of a desk into the inbox.
     #[arg(long, default_value_t = 60)]
     drain: u64,
+    /// When an open phone asks the relay for something, in seconds: how long it is dense, between
+    /// two looks and later, between two posts and later [default: 180,45,120,15,60].
+    #[arg(long, value_name = "SECONDS")]
+    schedule: Option<String>,
     #[command(flatten)]
     unlock: Unlock,
 }
@@ -133,6 +137,31 @@ pub(crate) fn run(command: Command, state: &Path, say: Say) -> Result<(), Stop> 
     }
 }
 
+fn schedule(seconds: Option<&str>) -> Result<ScheduleTimings, Stop> {
+    let Some(seconds) = seconds else {
+        return Ok(ScheduleTimings::default());
+    };
+    let numbers: Result<Vec<u64>, _> = seconds.split(',').map(|part| part.trim().parse()).collect();
+    let numbers = numbers.map_err(|_| Stop::usage(SCHEDULE_USAGE))?;
+    let [early, draw, later_draw, post, later_post] = numbers.as_slice() else {
+        return Err(Stop::usage(SCHEDULE_USAGE));
+    };
+    let timings = ScheduleTimings {
+        early_seconds: *early,
+        draw_seconds: *draw,
+        later_draw_seconds: *later_draw,
+        post_seconds: *post,
+        later_post_seconds: *later_post,
+    };
+    if timings.is_sound() {
+        Ok(timings)
+    } else {
+        Err(Stop::usage(SCHEDULE_USAGE))
+    }
+}
+
+const SCHEDULE_USAGE: &str = "--schedule takes five numbers of seconds, each from 1 to 3600, and later ones are at least as long: 180,45,120,15,60";
+
 fn begin(dir: &StateDir, init: Init, say: Say, rng: &mut Entropy) -> Result<(), Stop> {
     if dir.read(LINE)?.is_some() {
         return Err(Stop::refused(
@@ -157,6 +186,7 @@ fn begin(dir: &StateDir, init: Init, say: Say, rng: &mut Entropy) -> Result<(), 
             repeat_days: 365,
             retention_days: u32::try_from(RETENTION_DAYS).unwrap_or(u32::MAX),
             drain_seconds: init.drain,
+            schedule: schedule(init.schedule.as_deref())?,
         },
     };
     let (roots, keys) = ceremony::begin(beginning, native::now(), rng);

@@ -1,26 +1,17 @@
 //! `sotto tip`: what the phone app does, in a terminal.
 
-use std::{
-    fmt::Write as _,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod say;
+mod visit;
+
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use serde_json::{Value, json};
-use sotto_core::{
-    link::Link,
-    native::{self, Entropy, Http, StateDir, Stop},
-    relay::Relay,
-    sitting::{Person, sit},
-    tipster::{Receipts, Tipster, View},
-};
-use sotto_protocol::{bundle::Seen, code::Code};
-use zeroize::Zeroizing;
+use sotto_core::native::{self, StateDir, Stop};
 
-use crate::{say::Say, vault::VaultFile};
+use self::visit::Visit;
+use crate::say::Say;
 
-/// Every command makes the same requests in the same order, whatever it is for.
+/// Every command makes the same requests at the same times, whatever it is for; that takes a minute.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Send a tip. Shows the eight words with which you come back.
@@ -35,6 +26,10 @@ pub(crate) enum Command {
         /// Forget the conversation that may be kept here and begin another one.
         #[arg(long)]
         new: bool,
+        /// Keep nothing here: your words bring everything back, on any machine. Who finds them reads
+        /// all answers, so write them down with care.
+        #[arg(long)]
+        leave_nothing: bool,
     },
     /// Look for answers; send what still waits. Asks for your words.
     Check {
@@ -45,11 +40,23 @@ pub(crate) enum Command {
         wait: u64,
     },
     /// Answer, or add to what you sent. Asks for your words, then for the text.
+    ///
+    /// Also with words whose conversation was kept on another machine, now lost: the desk sees that
+    /// it is you, and from then on the conversation is kept here.
     Reply {
         /// The line's link, in quotation marks.
         link: String,
         /// The text [default: standard input, after the line with your words].
         file: Option<PathBuf>,
+        /// Which desk of the line is meant, for words that are not kept here [default: the first].
+        #[arg(long, default_value_t = 0, hide_default_value = true)]
+        desk: u16,
+        /// Keep nothing here.
+        #[arg(long)]
+        leave_nothing: bool,
+        /// Forget the conversation of other words that may be kept here.
+        #[arg(long)]
+        new: bool,
     },
 }
 
@@ -63,169 +70,15 @@ pub(crate) fn run(command: Command, state: &Path, say: Say) -> Result<(), Stop> 
             file,
             desk,
             new,
-        } => {
-            let mut desk_of = Visit::new(&link, rng, say)?;
-            desk_of.send(dir, file.as_deref(), desk, new)
-        }
+            leave_nothing,
+        } => Visit::new(&link, rng, say)?.send(dir, file.as_deref(), desk, (new, leave_nothing)),
         Command::Check { link, wait } => Visit::new(&link, rng, say)?.check(dir, wait),
-        Command::Reply { link, file } => Visit::new(&link, rng, say)?.reply(dir, file.as_deref()),
-    }
-}
-
-/// One run of the program at one line.
-struct Visit {
-    link: Link,
-    http: Http,
-    rng: Entropy,
-    say: Say,
-}
-
-impl Visit {
-    fn new(link: &str, rng: Entropy, say: Say) -> Result<Self, Stop> {
-        let link = Link::parse(link)?;
-        let http = Http::new(&link.base);
-        Ok(Self {
+        Command::Reply {
             link,
-            http,
-            rng,
-            say,
-        })
+            file,
+            desk,
+            leave_nothing,
+            new,
+        } => Visit::new(&link, rng, say)?.reply(dir, file.as_deref(), desk, (new, leave_nothing)),
     }
-
-    fn send(
-        &mut self,
-        dir: StateDir,
-        file: Option<&Path>,
-        desk: u16,
-        new: bool,
-    ) -> Result<(), Stop> {
-        if !new && VaultFile::is_there(&dir)? {
-            return Err(Stop::refused(
-                "a conversation may be kept here already. To go on with it: sotto tip reply. To forget it and begin another: --new. To keep both: another --state",
-            ));
-        }
-        let text = native::text(file, "Write your tip, then press Ctrl-D on an empty line.")?;
-        let code = Code::make(&mut self.rng);
-        let line = self.link.pin.line;
-        let keys = code.derive(line).ok_or_else(no_memory)?;
-        let mut vault = VaultFile::new(dir, keys.clone(), self.rng);
-        let mut tipster = Tipster::begin(line, keys, desk, native::now(), &mut self.rng);
-        tipster.write(&text, &mut self.rng)?.save(&mut vault)?;
-        let words = code.to_words();
-        let sat = self.sit(&mut Person::Known(&mut tipster, &mut vault));
-        sat.map_err(|stop| kept(stop, &words))?;
-        let mut shown = Zeroizing::new(String::new());
-        let _infallible = write!(
-            shown,
-            "Sent. The relay holds it until the desk has read it; it cannot read it itself.\n\n    {}\n\nThese eight words are the only way back to this conversation. Write them on paper.\nLook for an answer with: sotto tip check",
-            words.as_str()
-        );
-        let value = json!({ "code": words.as_str(), "receipts": receipts(tipster.receipts()) });
-        self.say.done(&shown, &value);
-        Ok(())
-    }
-
-    fn check(&mut self, dir: StateDir, wait: u64) -> Result<(), Stop> {
-        let (words, _) = native::code_and_rest()?;
-        let mut vault = self.vault(dir, &words)?;
-        let mut tipster = vault.open()?;
-        vault.ensure()?;
-        let deadline = native::now().saturating_add(wait);
-        loop {
-            let view = self.look(tipster.as_mut(), &mut vault)?;
-            let has_news = tipster.as_ref().is_some_and(|t| !t.unread().is_empty());
-            let left = deadline.saturating_sub(native::now());
-            if has_news || left == 0 {
-                break;
-            }
-            let cycle = view.bundle.line.policy.new_cycle_seconds;
-            native::pause(Duration::from_secs(cycle.clamp(1, left)));
-        }
-        self.show(tipster.as_mut(), &mut vault)
-    }
-
-    fn reply(&mut self, dir: StateDir, file: Option<&Path>) -> Result<(), Stop> {
-        let (words, rest) = native::code_and_rest()?;
-        let text = match (file, rest) {
-            (None, Some(rest)) => rest,
-            (file, _) => native::text(file, "Write, then press Ctrl-D on an empty line.")?,
-        };
-        let mut vault = self.vault(dir, &words)?;
-        let mut tipster = vault.open()?.ok_or_else(|| {
-            Stop::refused("no conversation is kept here for these words; is it another --state?")
-        })?;
-        tipster.write(&text, &mut self.rng)?.save(&mut vault)?;
-        self.look(Some(&mut tipster), &mut vault)
-            .map_err(|stop| stop.and(" Your text is kept and goes out with the next look."))?;
-        self.show(Some(&mut tipster), &mut vault)
-    }
-
-    fn vault(&self, dir: StateDir, words: &str) -> Result<VaultFile, Stop> {
-        let keys = Code::parse(words)?.derive(self.link.pin.line);
-        Ok(VaultFile::new(dir, keys.ok_or_else(no_memory)?, self.rng))
-    }
-
-    fn look(&mut self, tipster: Option<&mut Tipster>, vault: &mut VaultFile) -> Result<View, Stop> {
-        match tipster {
-            Some(tipster) => self.sit(&mut Person::Known(tipster, vault)),
-            // Words that belong to nothing here: the same requests, and the same empty screen.
-            None => self.sit(&mut Person::<VaultFile>::Visitor(Seen::default())),
-        }
-    }
-
-    fn sit(&mut self, person: &mut Person<'_, VaultFile>) -> Result<View, Stop> {
-        let relay = Relay::new(&self.http, self.link.pin.line);
-        let sat = sit(&relay, self.link.pin, person, native::now(), &mut self.rng);
-        Ok(sat?)
-    }
-
-    fn show(&self, tipster: Option<&mut Tipster>, vault: &mut VaultFile) -> Result<(), Stop> {
-        let Some(tipster) = tipster else {
-            let value = json!({ "answers": [], "receipts": Value::Null });
-            self.say.done("Nothing new.", &value);
-            return Ok(());
-        };
-        let unread = tipster.unread();
-        let texts: Vec<&str> = unread.iter().map(|(_, text)| text.as_str()).collect();
-        let counts = tipster.receipts();
-        let value = json!({ "answers": texts, "receipts": receipts(counts) });
-        self.say.done(&sentences(&texts, counts), &value);
-        let ids: Vec<u64> = unread.iter().map(|(id, _)| *id).collect();
-        // Erased only after it was shown: a crash in between shows it twice rather than never.
-        Ok(tipster.shown(&ids).save(vault)?)
-    }
-}
-
-fn sentences(texts: &[&str], counts: Receipts) -> String {
-    let mut out = String::new();
-    for text in texts {
-        let _infallible = write!(out, "The desk writes:\n\n{text}\n\n");
-    }
-    if texts.is_empty() {
-        out.push_str("Nothing new.\n");
-    }
-    let Receipts {
-        waiting,
-        held,
-        opened,
-    } = counts;
-    let _infallible = write!(
-        out,
-        "What you sent: {opened} opened by the desk, {held} held by the relay, {waiting} still here."
-    );
-    out
-}
-
-fn receipts(counts: Receipts) -> Value {
-    json!({ "waiting": counts.waiting, "held": counts.held, "opened": counts.opened })
-}
-
-fn kept(stop: Stop, words: &str) -> Stop {
-    stop.and(&format!(
-        "\n\nYour tip is kept here, sealed. Nothing needs to be written again: when it works, `sotto tip check` sends it. You need these words for it:\n\n    {words}"
-    ))
-}
-
-fn no_memory() -> Stop {
-    Stop::refused("this machine has too little free memory: 64 MiB are needed for a moment")
 }

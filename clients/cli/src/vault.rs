@@ -29,6 +29,17 @@ impl VaultFile {
         Ok(dir.read(NAME)?.is_some())
     }
 
+    /// Whether something may be kept there.
+    pub(crate) fn is_used(&self) -> Result<bool, Stop> {
+        Self::is_there(&self.dir)
+    }
+
+    /// Forgets whatever is kept.
+    pub(crate) fn wipe(&mut self) -> Result<(), Stop> {
+        let blob = vault::empty(&mut self.rng)?;
+        Ok(self.dir.write(NAME, &blob).map_err(|_| KeepError)?)
+    }
+
     /// The conversation these words belong to, if it is kept here.
     pub(crate) fn open(&self) -> Result<Option<Tipster>, Stop> {
         let Some(blob) = self.dir.read(NAME)? else {
@@ -37,7 +48,7 @@ impl VaultFile {
         let Ok(state) = vault::open(&self.keys.vault, &blob) else {
             return Ok(None);
         };
-        let tipster = Tipster::from_bytes(&state, self.keys.clone());
+        let tipster = Tipster::from_bytes(&state);
         tipster.map(Some).map_err(|_| {
             Stop::refused("the vault was written by a newer version of this program; update it")
         })
@@ -48,8 +59,17 @@ impl VaultFile {
         if Self::is_there(&self.dir)? {
             return Ok(());
         }
-        let blob = vault::empty(&mut self.rng)?;
-        Ok(self.dir.write(NAME, &blob).map_err(|_| KeepError)?)
+        self.wipe()
+    }
+}
+
+/// Keeps nothing: for people whose words bring everything back.
+#[derive(Debug)]
+pub(crate) struct Forgetful;
+
+impl Keeper<State> for Forgetful {
+    fn keep(&mut self, _: &State) -> Result<(), KeepError> {
+        Ok(())
     }
 }
 

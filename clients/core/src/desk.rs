@@ -5,37 +5,43 @@
 
 mod board;
 mod case;
+mod entry;
 mod identity;
 mod inbox;
+mod index;
+mod luck;
+mod pending;
 mod prekeys;
 mod round;
 mod rows;
+mod thread;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fmt,
 };
 
 use rand_core::CryptoRng;
 use sotto_protocol::{
-    bundle::Published,
+    bundle::{Published, day_of},
     conversation::Content,
     drain::Cursor,
-    id::{Address, Board, LineId},
-    limits::BODY_BYTES,
-    message::Kind,
+    id::{Board, LineId},
+    limits::{BODY_BYTES, FIRST_TEXT_BYTES, TWICE_BYTES},
+    message::{Flags, Kind},
     seal::Reject,
     statement::{LineStatement, Policy},
 };
 
 pub use self::{
-    case::{Case, Direction, Entry, Status},
+    case::Case,
+    entry::{Direction, Entry, Status},
     identity::Identity,
     inbox::Batch,
     round::{Rounded, Rounds, Shared},
     rows::{Row, RowError, Rows},
 };
-use self::{inbox::Unopened, prekeys::Prekeys};
+use self::{inbox::Unopened, index::Index, luck::Luck, prekeys::Prekeys};
 use crate::{
     keep::Unsaved,
     relay::Signer,
@@ -53,8 +59,11 @@ pub struct Desk {
     cursor: Option<Cursor>,
     cases: BTreeMap<u32, Case>,
     unopened: Unopened,
-    /// Where follow-ups are expected: made from the cases, never kept.
-    expected: HashMap<Address, (u32, u32, u32)>,
+    index: Index,
+    /// Hashes of the bundles the relay has shown, with the UTC day of the last time.
+    bundles: Vec<([u8; 32], u32)>,
+    /// The UTC day on which what is past was last erased.
+    expired: u32,
     changed: BTreeSet<Row>,
 }
 
@@ -82,10 +91,8 @@ pub enum DeskError {
     /// The text cannot be sent.
     #[error(transparent)]
     Text(#[from] TextError),
-    /// The conversation's state does not allow it.
-    #[error(
-        "this conversation cannot be answered; its state is damaged, restore the store from your copy"
-    )]
+    /// Something in it cannot be sealed.
+    #[error("the store is damaged; restore it from your copy")]
     Broken,
     /// The line statement does not name this device.
     #[error(
@@ -120,7 +127,9 @@ impl Desk {
             cursor: None,
             cases: BTreeMap::new(),
             unopened: Unopened::default(),
-            expected: HashMap::new(),
+            index: Index::default(),
+            bundles: Vec::new(),
+            expired: 0,
             changed: BTreeSet::new(),
         }
     }
@@ -149,6 +158,7 @@ impl Desk {
     ) -> Result<Change<Vec<Effect>>, DeskError> {
         let listed = self.identity.desk_of(&published.line);
         self.number = listed.ok_or(DeskError::NotListed)?;
+        self.remember_bundle(published.hash, day_of(now));
         let mut effects: Vec<Effect> = self
             .publish(published, now, rng)
             .into_iter()
@@ -212,21 +222,43 @@ impl Desk {
         let parts = text::split(text)?;
         let case = self.cases.get_mut(&number);
         let case = case.ok_or(DeskError::NoCase(number))?;
-        let id = rng.next_u64();
+        let (id, luck) = (rng.next_u64(), Luck::make(rng));
         let count = u8::try_from(parts.len()).unwrap_or(u8::MAX);
         for (part, body) in (0..).zip(parts) {
             let content = Content {
                 kind: Kind::Text,
+                flags: Flags::None,
                 id,
                 part,
                 parts: count,
                 body,
             };
-            case.answer(content, now, rng)?;
+            case.answer(content, now, &luck);
         }
-        self.expect(number);
+        self.index.enter(number, case);
         self.changed.insert(Row::Case(number));
         Ok(self.change(()))
+    }
+
+    fn remember_bundle(&mut self, hash: [u8; 32], today: u32) {
+        let known = self.bundles.iter_mut().find(|(known, _)| *known == hash);
+        match known {
+            Some((_, day)) if *day == today => return,
+            Some((_, day)) => *day = today,
+            None => self.bundles.push((hash, today)),
+        }
+        self.bundles
+            .retain(|(_, day)| day.saturating_add(BUNDLE_DAYS) > today);
+        self.changed.insert(Row::Meta);
+    }
+
+    /// A tip sealed under a bundle this desk never saw raises an alarm: somebody may have been shown
+    /// keys of their own.
+    fn see_bundle(&mut self, number: u32, hash: &[u8; 32]) {
+        let is_known = self.bundles.iter().any(|(known, _)| known == hash);
+        if let Some(case) = self.cases.get_mut(&number).filter(|_| !is_known) {
+            case.is_foreign = true;
+        }
     }
 
     const fn line(&self) -> LineId {
@@ -270,4 +302,6 @@ const fn timetable(policy: &Policy, board: Board) -> Timetable {
     }
 }
 
-const _: () = assert!(sotto_protocol::limits::FIRST_TEXT_BYTES <= BODY_BYTES);
+/// Days for which bundles are remembered: longer than the relay keeps what was sealed under one.
+const BUNDLE_DAYS: u32 = 30;
+const _: () = assert!(FIRST_TEXT_BYTES + TWICE_BYTES <= BODY_BYTES);

@@ -5,13 +5,17 @@
 //! changes state comes wrapped in [`keep::Unsaved`], so that nothing is sent before it is saved.
 #![forbid(unsafe_code)]
 
+mod bytes;
 pub mod ceremony;
 pub mod desk;
+pub mod draws;
 pub mod keep;
 pub mod link;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod pace;
 pub mod relay;
+pub mod schedule;
 pub mod sealed;
 pub mod sitting;
 pub mod text;

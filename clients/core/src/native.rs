@@ -19,6 +19,7 @@ pub use self::{
     http::Http,
     stop::Stop,
 };
+use crate::pace::Pace;
 
 /// The operating system's randomness.
 pub type Entropy = UnwrapErr<SysRng>;
@@ -33,13 +34,30 @@ pub fn entropy() -> Result<Entropy, Stop> {
 
 /// Unix seconds.
 pub fn now() -> u64 {
+    since_1970().as_secs()
+}
+
+fn since_1970() -> Duration {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the clock that programs hand to engines"
     )]
     let now = SystemTime::now();
-    now.duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    now.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The clock of this machine, and waiting by it.
+#[derive(Debug, Clone, Copy)]
+pub struct RealTime;
+
+impl Pace for RealTime {
+    fn now(&self) -> u64 {
+        u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn wait_until(&self, moment: u64) {
+        pause(Duration::from_millis(moment.saturating_sub(self.now())));
+    }
 }
 
 /// Waits, in a program that has nothing else to do.

@@ -188,7 +188,7 @@ impl<'t, T: Transport> Relay<'t, T> {
             400 | 413 => Err(RelayError::Refused),
             401 => Err(RelayError::Unauthorised),
             404 => Err(RelayError::NoLine),
-            408 | 429 | 502..=504 => Err(RelayError::Unreachable(Unreachable)),
+            408 | 429 | 502..=504 => Err(RelayError::Unreachable(Unreachable::NoAnswer)),
             409 => Err(RelayError::Conflict),
             _ => Err(RelayError::Strange),
         }

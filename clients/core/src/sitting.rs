@@ -1,17 +1,22 @@
-//! One sitting of a phone: the same requests in the same order, whoever is there and whatever for.
+//! One sitting of a phone, from the opening of the app to its end: the same requests at the same
+//! times, whoever is there and whatever for (SPEC 5.7).
 
 use rand_core::CryptoRng;
 use sotto_protocol::{
     bundle::{Pin, Seen, Untrusted, VerifyError},
     id::Board,
-    seal::Reject,
+    page::PageHeader,
+    seal::{Envelope, Reject},
 };
 
 use crate::{
+    draws::{Draw, Drawn, Draws},
     keep::{KeepError, Keeper},
+    pace::Pace,
     relay::{Relay, RelayError},
-    tipster::{self, State, Tipster, View},
-    transport::Transport,
+    schedule::{Ask, Schedule},
+    tipster::{self, Post, State, Tipster, View},
+    transport::{Transport, Unreachable},
 };
 
 /// Why a sitting ended early. Nothing is lost: what waited still waits.
@@ -20,7 +25,7 @@ pub enum SittingError {
     /// The line's keys are not to be trusted; nothing was sealed or sent.
     #[error(transparent)]
     Bundle(#[from] VerifyError),
-    /// The relay did not do what it should.
+    /// The relay did not give the bundle.
     #[error(transparent)]
     Relay(#[from] RelayError),
     /// The state could not be saved, so nothing was sent.
@@ -37,106 +42,298 @@ impl From<Reject> for SittingError {
     }
 }
 
-/// Bundle, a page of each board, one post, another page of each board.
-///
-/// A person without a conversation draws pages at random and posts cover. Texts of several parts
-/// take one more post each.
-pub fn sit<T: Transport>(
-    relay: &Relay<'_, T>,
-    pin: Pin,
-    person: &mut Person<'_, impl Keeper<State>>,
-    now: u64,
-    rng: &mut impl CryptoRng,
-) -> Result<View, SittingError> {
-    let view = look(relay, pin, person.seen(), now)?;
-    person.saw(&view)?;
-    draw(relay, person, &view, 0, rng)?;
-    loop {
-        let envelope = match person {
-            Person::Known(tipster, keeper) => tipster.next_post(&view, rng)?.save(*keeper)?,
-            Person::Visitor(_) => tipster::seal_cover(pin.line, &view, 0, rng)?,
+/// A person with a code, and where their state is kept.
+pub struct Person<'a> {
+    /// The person.
+    pub tipster: &'a mut Tipster,
+    /// Makes changes durable.
+    pub keeper: &'a mut dyn Keeper<State>,
+}
+
+impl std::fmt::Debug for Person<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Person(..)")
+    }
+}
+
+/// How far a sitting is. Nothing of it changes what is asked for next; it only says when the person
+/// may leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Milliseconds since the app was opened.
+    pub elapsed: u64,
+    /// First own pages of *new* and *old* that are still to be looked at.
+    pub left_to_look_at: [usize; 2],
+    /// Milliseconds after the opening when all own pages will have been looked at, about.
+    pub looked_by: u64,
+    /// Whether something waits for a turn.
+    pub is_waiting: bool,
+    /// Texts or parts of texts that were new.
+    pub found: usize,
+    /// Turns in which something was posted.
+    pub tries: usize,
+    /// Those that were answered.
+    pub posts: usize,
+    /// What went wrong last; the schedule goes on.
+    pub failure: Option<RelayError>,
+}
+
+/// Everything a sitting is made with.
+pub struct Sitting<'s, T, P, R> {
+    /// The line's relay.
+    pub relay: Relay<'s, T>,
+    /// Whom to believe.
+    pub pin: Pin,
+    /// Time.
+    pub pace: &'s P,
+    /// Randomness of what is sealed and drawn.
+    pub rng: &'s mut R,
+}
+
+impl<T, P, R> std::fmt::Debug for Sitting<'_, T, P, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sitting(..)")
+    }
+}
+
+impl<T: Transport, P: Pace, R: CryptoRng> Sitting<'_, T, P, R> {
+    /// Sits until `is_over`; `seen` is for somebody without a conversation. `times` is the randomness
+    /// of the schedule, which nothing else touches.
+    pub fn sit(
+        &mut self,
+        people: &mut [Person<'_>],
+        seen: &Seen,
+        times: impl CryptoRng,
+        is_over: impl Fn(&Progress) -> bool,
+    ) -> Result<(View, Progress), SittingError> {
+        let opened = self.pace.now();
+        let mut view = self.look(people, seen)?;
+        let mut progress = Progress {
+            elapsed: 0,
+            left_to_look_at: [0; 2],
+            looked_by: 0,
+            is_waiting: false,
+            found: 0,
+            tries: 0,
+            posts: 0,
+            failure: None,
         };
-        relay.post(envelope.into_bytes())?;
-        if !person.posted()? {
-            break;
-        }
-    }
-    draw(relay, person, &view, 1, rng)?;
-    Ok(view)
-}
-
-/// Who sits there.
-#[derive(Debug)]
-pub enum Person<'a, K> {
-    /// Somebody with a conversation, and where it is kept.
-    Known(&'a mut Tipster, &'a mut K),
-    /// Somebody without one.
-    Visitor(Seen),
-}
-
-impl<K: Keeper<State>> Person<'_, K> {
-    const fn seen(&self) -> &Seen {
-        match self {
-            Self::Known(tipster, _) => tipster.seen(),
-            Self::Visitor(seen) => seen,
-        }
-    }
-
-    fn saw(&mut self, view: &View) -> Result<(), KeepError> {
-        match self {
-            Self::Known(tipster, keeper) => tipster.saw(view).save(*keeper),
-            Self::Visitor(seen) => {
-                *seen = view.bundle.seen.clone();
-                Ok(())
+        let mut unanswered = None;
+        let mut schedule = Schedule::new(view.bundle.line.policy.schedule, times);
+        while let Some(turn) = schedule.next() {
+            if turn.ask == Ask::Bundle {
+                // That was `look`.
+                continue;
+            }
+            self.pace.wait_until(opened.saturating_add(turn.moment));
+            view.now = self.pace.now() / 1_000;
+            match turn.ask {
+                Ask::Bundle => {}
+                Ask::Page(board) => self.draw(people, &mut view, board, &mut progress)?,
+                Ask::Post => self.post(people, &view, &mut unanswered, &mut progress)?,
+            }
+            progress.elapsed = turn.moment;
+            let left = Board::ALL.map(|board| Turns::of(people, &view, board).left());
+            progress.looked_by = schedule.looks_complete(left.map(|left| left.all));
+            progress.left_to_look_at = left.map(|left| left.first);
+            progress.is_waiting = people.iter().any(|person| person.tipster.is_waiting());
+            if is_over(&progress) {
+                break;
             }
         }
+        Ok((view, progress))
     }
 
-    /// Whether more waits.
-    fn posted(&mut self) -> Result<bool, KeepError> {
-        match self {
-            Self::Known(tipster, keeper) => {
-                tipster.posted().save(*keeper)?;
-                Ok(tipster.is_waiting())
-            }
-            Self::Visitor(_) => Ok(false),
+    fn look(&self, people: &mut [Person<'_>], seen: &Seen) -> Result<View, SittingError> {
+        let answer = self.relay.bundle()?;
+        let now = self.pace.now() / 1_000;
+        let untrusted = Untrusted::parse(&answer.json)?;
+        let mut bundle = untrusted.verify(self.pin, now, seen)?;
+        // Each remembers what it has seen, and each must agree before anything of it is kept.
+        for person in people.iter() {
+            bundle = untrusted.verify(self.pin, now, person.tipster.seen())?;
         }
-    }
-}
-
-fn look<T: Transport>(
-    relay: &Relay<'_, T>,
-    pin: Pin,
-    seen: &Seen,
-    now: u64,
-) -> Result<View, SittingError> {
-    let answer = relay.bundle()?;
-    let bundle = Untrusted::parse(&answer.json)?.verify(pin, now, seen)?;
-    Ok(View {
-        bundle,
-        cycles: answer.cycles,
-        now,
-    })
-}
-
-fn draw<T: Transport>(
-    relay: &Relay<'_, T>,
-    person: &mut Person<'_, impl Keeper<State>>,
-    view: &View,
-    choice: u8,
-    rng: &mut impl CryptoRng,
-) -> Result<(), SittingError> {
-    for board in Board::ALL {
-        let page = match person {
-            Person::Known(tipster, keeper) => {
-                tipster.draw(view, board, choice, rng).save(*keeper)?
-            }
-            Person::Visitor(_) => view.draw_uniform(board, rng),
+        let view = View {
+            bundle,
+            cycles: answer.cycles,
+            now,
         };
-        let bytes = relay.page(board, page)?;
-        if let Person::Known(tipster, keeper) = person {
-            tipster.read_page(view, board, &bytes).save(*keeper)?;
+        for person in people {
+            person.tipster.opened(&view).save(person.keeper)?;
+        }
+        Ok(view)
+    }
+
+    fn draw(
+        &mut self,
+        people: &mut [Person<'_>],
+        view: &mut View,
+        board: Board,
+        progress: &mut Progress,
+    ) -> Result<(), SittingError> {
+        let own = Turns::of(people, view, board).propose(people, view);
+        let page = own.as_ref().map(|own| own.page);
+        let page = page.unwrap_or_else(|| view.draw_uniform(board, self.rng));
+        if let Some(own) = &own {
+            own.put(people, own.after)?;
+        }
+        match self.relay.page(board, page) {
+            Ok(bytes) => {
+                if let Ok((header, _)) = PageHeader::parse(&bytes) {
+                    view.name(board, header.cycle);
+                }
+                for person in people {
+                    person.tipster.saw(view).save(person.keeper)?;
+                    let read = person.tipster.read_page(view, board, &bytes);
+                    progress.found += read.save(person.keeper)?;
+                }
+            }
+            Err(error) => {
+                progress.failure = Some(error);
+                // Nobody has seen the request, so that it may be made again.
+                if let (RelayError::Unreachable(Unreachable::NotGiven), Some(own)) = (error, own) {
+                    own.put(people, own.before)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn post(
+        &mut self,
+        people: &mut [Person<'_>],
+        view: &View,
+        unanswered: &mut Option<Turn>,
+        progress: &mut Progress,
+    ) -> Result<(), SittingError> {
+        // What was not answered is posted again as it is: whether real or cover.
+        let turn = match unanswered.take() {
+            Some(turn) => turn,
+            None => self.next_post(people, view)?,
+        };
+        progress.tries += 1;
+        match self.relay.post(turn.envelope.as_bytes().to_vec()) {
+            Ok(()) => {
+                progress.posts += 1;
+                let of = turn
+                    .of
+                    .and_then(|(at, post)| Some((people.get_mut(at)?, post)));
+                if let Some((person, post)) = of {
+                    person.tipster.posted(&post).save(person.keeper)?;
+                }
+            }
+            Err(error) => {
+                progress.failure = Some(error);
+                if let RelayError::Unreachable(_) = error {
+                    *unanswered = Some(turn);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is real takes the turn, otherwise cover.
+    fn next_post(&mut self, people: &mut [Person<'_>], view: &View) -> Result<Turn, SittingError> {
+        for (at, person) in people.iter_mut().enumerate() {
+            if let Some(post) = person.tipster.next_post(view, self.rng)? {
+                let post = post.save(person.keeper)?;
+                return Ok(Turn {
+                    envelope: post.envelope.clone(),
+                    of: Some((at, post)),
+                });
+            }
+        }
+        let envelope = tipster::seal_cover(self.pin.line, view, 0, self.rng)?;
+        Ok(Turn { envelope, of: None })
+    }
+}
+
+/// What is posted in a turn, and whose it is.
+struct Turn {
+    envelope: Envelope,
+    of: Option<(usize, Post)>,
+}
+
+/// An own page that is asked for next.
+struct Own {
+    person: usize,
+    thread: usize,
+    page: u32,
+    before: Drawn,
+    after: Drawn,
+}
+
+impl Own {
+    fn put(&self, people: &mut [Person<'_>], drawn: Drawn) -> Result<(), KeepError> {
+        match people.get_mut(self.person) {
+            Some(person) => person.tipster.draw(self.thread, drawn).save(person.keeper),
+            None => Ok(()),
         }
     }
-    Ok(())
+}
+
+/// The own pages of one board in the cycle last named, and whose turn it is.
+struct Turns {
+    /// Conversations that have an own page there: person, place among that person's.
+    of: Vec<(usize, usize)>,
+    draws: Draws,
+    board: Board,
+    cycle: u64,
+}
+
+/// Own pages still to be looked at.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    all: u8,
+    first: usize,
+}
+
+impl Turns {
+    fn of(people: &[Person<'_>], view: &View, board: Board) -> Self {
+        let people = people.iter().zip(0..);
+        let threads = people.flat_map(|(person, at)| {
+            // A conversation younger than the cycle has no own page yet.
+            let has_own = move |thread| person.tipster.own_page(view, board, thread, 0).is_some();
+            let threads = person.tipster.drawn().zip(0..);
+            threads
+                .filter_map(move |(drawn, thread)| has_own(thread).then_some(((at, thread), drawn)))
+        });
+        let (of, all) = threads.unzip();
+        Self {
+            of,
+            draws: Draws::new(all),
+            board,
+            cycle: view.served(board),
+        }
+    }
+
+    fn left(&self) -> Left {
+        Left {
+            all: self.draws.outstanding(self.board, self.cycle),
+            first: self.draws.first_outstanding(self.board, self.cycle),
+        }
+    }
+
+    fn propose(mut self, people: &[Person<'_>], view: &View) -> Option<Own> {
+        let proposal = self.draws.propose(self.board, self.cycle);
+        let Draw::Own {
+            conversation,
+            choice,
+        } = proposal.draw()
+        else {
+            return None;
+        };
+        let (person, thread) = self.of.get(conversation).copied()?;
+        let tipster = &people.get(person)?.tipster;
+        let page = tipster.own_page(view, self.board, thread, choice)?;
+        let before = *self.draws.drawn(conversation)?;
+        let changed = self.draws.given(proposal)?;
+        Some(Own {
+            person,
+            thread,
+            page,
+            before,
+            after: *self.draws.drawn(changed)?,
+        })
+    }
 }

@@ -1,32 +1,40 @@
-//! The tipster's engine: what a phone does with one conversation.
+//! The tipster's engine: what a phone does for one person with one code.
 //!
-//! It never asks for anything that depends on whether there is mail. Its pages are its own by a PRF,
-//! and every look at the line posts one envelope, real or cover.
+//! It never asks for anything that depends on whether there is mail: its pages are its own by a PRF,
+//! and it only fills turns that would otherwise be cover. The same engine serves a person who keeps
+//! nothing on a phone: then everything is made from the code, and the state is thrown away.
 
+mod inbox;
+mod outbox;
 mod post;
 mod state;
+mod thread;
 mod view;
 
 use rand_core::CryptoRng;
 use sotto_protocol::{
     bundle::{Seen, day_of},
     code::CodeKeys,
-    conversation::{Conversation, Slot},
+    conversation::Conversation,
     id::{Board, LineId},
-    limits::{CYCLE_PAST_SECONDS, ENVELOPE_BYTES},
-    message::{Kind, Message},
-    page::PageHeader,
-    seal::{Envelope, Reject},
-    secret::random,
+    limits::CYCLE_PAST_SECONDS,
+    message::{Flags, Kind},
 };
 use zeroize::Zeroizing;
 
-pub use self::{post::seal_cover, view::View};
 use self::{
-    state::{Drawn, Incoming, Waiting},
+    inbox::Incoming,
+    outbox::Item,
+    thread::Thread,
     view::{served, set_served},
 };
+pub use self::{
+    outbox::{Sent, Stage},
+    post::{Post, seal_cover},
+    view::View,
+};
 use crate::{
+    draws::Drawn,
     keep::Unsaved,
     text::{self, TextError},
 };
@@ -34,21 +42,27 @@ use crate::{
 /// The bytes a vault keeps.
 pub type State = Zeroizing<Vec<u8>>;
 
-/// One conversation of one person with one line.
+/// One person with one line, under one code.
 pub struct Tipster {
     line: LineId,
     keys: CodeKeys,
-    conversation: Conversation,
-    first_day: u32,
     desk: u16,
     seen: Seen,
     cycles: [u64; 2],
-    drawn: Vec<Drawn>,
-    outbox: Vec<Waiting>,
+    /// In order of their beginning: more than one only while an earlier one may still be answered.
+    threads: Vec<Thread>,
+    outbox: Vec<Item>,
     inbox: Vec<Incoming>,
+    /// Messages and parts that were read, oldest first.
     known: Vec<(u64, u8)>,
+    /// Confirmations the desk has opened.
+    confirmed: Vec<u64>,
+    sent: Vec<Sent>,
     must_acknowledge: bool,
-    opened: u32,
+    /// How often the app was opened with this code.
+    openings: u32,
+    /// Messages of this person that the desk says it has opened, as a receipt counts them.
+    receipts: u32,
 }
 
 impl std::fmt::Debug for Tipster {
@@ -57,19 +71,11 @@ impl std::fmt::Debug for Tipster {
     }
 }
 
-/// Where the texts of a conversation are. Counts envelopes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Receipts {
-    /// Still here.
-    pub waiting: usize,
-    /// Taken by the relay, and not yet known to be opened.
-    pub held: usize,
-    /// Opened by the desk.
-    pub opened: usize,
-}
+/// Texts that are remembered by their receipts.
+const MAX_SENT: usize = 64;
 
 impl Tipster {
-    /// A new conversation with nothing in it. `desk` 0 is the line's first.
+    /// A person who has never written before. `desk` 0 is the line's first.
     pub fn begin(
         line: LineId,
         keys: CodeKeys,
@@ -77,29 +83,68 @@ impl Tipster {
         now: u64,
         rng: &mut impl CryptoRng,
     ) -> Self {
-        let first_day = day_of(now);
-        let conversation = Conversation::begin(line, first_day, random(rng), rng);
+        let conversation = Conversation::begin(line, day_of(now), false, rng);
+        Self::with(line, keys, desk, conversation)
+    }
+
+    /// A person whose phone is lost and who keeps the conversation on this one from now on.
+    pub fn come_back(
+        line: LineId,
+        keys: CodeKeys,
+        desk: u16,
+        now: u64,
+        rng: &mut impl CryptoRng,
+    ) -> Self {
+        let conversation = Conversation::begin(line, day_of(now), true, rng);
+        Self::with(line, keys, desk, conversation)
+    }
+
+    /// A person who keeps nothing: everything is made from the code, for one sitting.
+    pub fn recall(line: LineId, keys: CodeKeys, desk: u16) -> Self {
+        let conversation = Conversation::leave_nothing(line, &keys.leave);
+        Self::with(line, keys, desk, conversation)
+    }
+
+    fn with(line: LineId, keys: CodeKeys, desk: u16, conversation: Conversation) -> Self {
         Self {
             line,
             keys,
-            conversation,
-            first_day,
             desk,
             seen: Seen::default(),
             cycles: [0; 2],
-            drawn: Vec::new(),
+            threads: vec![Thread::new(conversation)],
             outbox: Vec::new(),
             inbox: Vec::new(),
             known: Vec::new(),
+            confirmed: Vec::new(),
+            sent: Vec::new(),
             must_acknowledge: false,
-            opened: 0,
+            openings: 0,
+            receipts: 0,
         }
+    }
+
+    /// Tells the desk that this person will keep nothing from now on. Once it is posted, the vault
+    /// may be wiped.
+    pub fn leave(&mut self) -> Unsaved<State, ()> {
+        if !self.keeps_nothing() {
+            let conversation = Conversation::leave_nothing(self.line, &self.keys.leave);
+            self.threads.push(Thread::new(conversation));
+        }
+        self.unsaved(())
+    }
+
+    /// Whether nothing of this is meant to be kept.
+    pub fn keeps_nothing(&self) -> bool {
+        let newest = self.threads.last();
+        newest.is_some_and(|thread| thread.conversation.beginning() == Flags::LeaveNothing)
     }
 
     /// Puts a text into the outbox.
     pub fn write(
         &mut self,
         text: &str,
+        now: u64,
         rng: &mut impl CryptoRng,
     ) -> Result<Unsaved<State, ()>, TextError> {
         let parts = text::split(text)?;
@@ -107,112 +152,70 @@ impl Tipster {
         let count = u8::try_from(parts.len()).unwrap_or(u8::MAX);
         for (part, body) in (0..).zip(parts) {
             self.outbox
-                .push(Waiting::new(id, (part, count), body.to_vec()));
+                .push(Item::new(Kind::Text, id, (part, count), body));
         }
+        self.sent.push(Sent::new(id, now));
+        let excess = self.sent.len().saturating_sub(MAX_SENT);
+        self.sent.drain(..excess);
         Ok(self.unsaved(()))
     }
 
-    /// Remembers what a verified bundle says to remember.
-    pub fn saw(&mut self, view: &View) -> Unsaved<State, ()> {
+    /// The app is open: what a verified bundle says to remember, and one opening more.
+    pub fn opened(&mut self, view: &View) -> Unsaved<State, ()> {
+        self.openings = self.openings.saturating_add(1);
         self.seen = view.bundle.seen.clone();
+        self.saw(view)
+    }
+
+    /// Takes the cycles last named; never goes back to an older one.
+    pub fn saw(&mut self, view: &View) -> Unsaved<State, ()> {
         for board in Board::ALL {
-            let day = |cycle| view.cycle(board, cycle).day();
-            let (kept, named) = (served(self.cycles, board), view.served(board));
-            if named > kept && view.is_credible(board) && day(named) >= day(kept) {
+            let named = view.served(board);
+            if named > served(self.cycles, board) && view.is_credible(board, named) {
                 set_served(&mut self.cycles, board, named);
             }
         }
-        let whole = Board::ALL.map(|board| {
+        let days = Board::ALL.map(|board| {
             let cycle = served(self.cycles, board);
-            if cycle == 0 {
-                self.first_day
-            } else {
-                view.cycle(board, cycle).day()
-            }
+            view.cycle(board, cycle).day()
         });
-        let [new, old] = whole;
+        let [new, old] = days;
         let oldest = day_of(view.now.saturating_sub(CYCLE_PAST_SECONDS));
-        self.conversation
-            .forget_pages_before(new.min(old).max(oldest));
+        for thread in &mut self.threads {
+            let conversation = &mut thread.conversation;
+            conversation.forget_pages_before(new.min(old).max(oldest));
+        }
         self.unsaved(())
+    }
+
+    /// What each of this person's conversations has drawn, for [`crate::draws::Draws`].
+    pub fn drawn(&self) -> impl Iterator<Item = Drawn> {
+        self.threads.iter().map(|thread| thread.drawn)
+    }
+
+    /// Remembers what the conversation at `place` has drawn, before the page is asked for.
+    pub fn draw(&mut self, place: usize, drawn: Drawn) -> Unsaved<State, ()> {
+        if let Some(thread) = self.threads.get_mut(place) {
+            thread.drawn = drawn;
+        }
+        self.unsaved(())
+    }
+
+    /// The own page of the conversation at `place`; `None` in an older cycle than before, or where
+    /// the page key of its day is gone.
+    pub fn own_page(&self, view: &View, board: Board, place: usize, choice: u8) -> Option<u32> {
+        let cycle = view.served(board);
+        if cycle == 0 || cycle != served(self.cycles, board) {
+            return None;
+        }
+        let at = view.cycle(board, cycle);
+        let conversation = &self.threads.get(place)?.conversation;
+        conversation.own_page(board, at, choice, view.pages(board))
     }
 
     /// Highest serials seen, against rolled-back bundles.
     pub const fn seen(&self) -> &Seen {
         &self.seen
-    }
-
-    /// The page to look at: the conversation's own, mail or not, but never the same one twice.
-    pub fn draw(
-        &mut self,
-        view: &View,
-        board: Board,
-        choice: u8,
-        rng: &mut impl CryptoRng,
-    ) -> Unsaved<State, u32> {
-        let own = self.own_page(view, board, choice);
-        let cycle = view.served(board);
-        let draw = Drawn {
-            board,
-            cycle,
-            choice,
-        };
-        let page = match own {
-            Some(page) if !self.drawn.contains(&draw) => {
-                self.drawn
-                    .retain(|old| old.board != board || old.cycle == cycle);
-                self.drawn.push(draw);
-                page
-            }
-            _ => view.draw_uniform(board, rng),
-        };
-        self.unsaved(page)
-    }
-
-    /// Opens what is for this conversation on a page. How many messages were new.
-    pub fn read_page(&mut self, view: &View, board: Board, bytes: &[u8]) -> Unsaved<State, usize> {
-        let mut found = 0;
-        if let Ok((header, envelopes)) = PageHeader::parse(bytes) {
-            let named = view.served(board);
-            // A page of another cycle, or of an older one than before, is nobody's own.
-            let counts = header.board == board
-                && header.cycle == named
-                && served(self.cycles, board) == named;
-            if counts {
-                found = self.open_all(Slot::Board(board, named), envelopes);
-            }
-        }
-        self.unsaved(found)
-    }
-
-    /// The next envelope to post: what waits, else an acknowledgement that is due, else cover.
-    ///
-    /// # Errors
-    /// [`Reject`] where the bundle has no usable prekey.
-    pub fn next_post(
-        &mut self,
-        view: &View,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Unsaved<State, Envelope>, Reject> {
-        let envelope = match self.outbox.iter().position(|item| !item.is_held) {
-            Some(place) => self.seal_waiting(view, place, rng)?,
-            None if self.must_acknowledge => self.seal_acknowledgement(view, rng)?,
-            None => seal_cover(self.line, view, self.desk, rng)?,
-        };
-        Ok(self.unsaved(envelope))
-    }
-
-    /// The relay has taken what [`Self::next_post`] gave out last.
-    pub fn posted(&mut self) -> Unsaved<State, ()> {
-        if let Some(item) = self.outbox.iter_mut().find(|item| !item.is_held) {
-            item.is_held = !item.numbers.is_empty();
-        }
-        self.unsaved(())
-    }
-
-    /// Whether anything waits to be posted.
-    pub fn is_waiting(&self) -> bool {
-        self.outbox.iter().any(|item| !item.is_held)
     }
 
     /// Texts of which every part is there, oldest first, with their ids.
@@ -227,67 +230,31 @@ impl Tipster {
         self.unsaved(())
     }
 
-    /// Where this conversation's texts are.
-    pub fn receipts(&self) -> Receipts {
-        let waiting = self.outbox.iter().filter(|item| !item.is_held).count();
-        Receipts {
-            waiting,
-            held: self.outbox.len() - waiting,
-            opened: usize::try_from(self.opened).unwrap_or(usize::MAX),
-        }
+    /// What became of this person's texts, oldest first.
+    pub fn sent(&self) -> &[Sent] {
+        &self.sent
     }
 
-    fn own_page(&self, view: &View, board: Board, choice: u8) -> Option<u32> {
-        let cycle = view.served(board);
-        if cycle == 0 || cycle != served(self.cycles, board) {
-            return None;
-        }
-        let cycle = view.cycle(board, cycle);
-        self.conversation
-            .own_page(board, cycle, choice, view.pages(board))
+    /// How many messages the desk says it has opened, as its last receipt counts them: all there is
+    /// to know for somebody who keeps nothing.
+    pub const fn receipts(&self) -> u32 {
+        self.receipts
     }
 
-    fn open_all(&mut self, slot: Slot, envelopes: &[[u8; ENVELOPE_BYTES]]) -> usize {
-        let mut found = 0;
-        for bytes in envelopes {
-            // Expected anew each time: opening one message brings the next ones into reach.
-            let Ok(envelope) = Envelope::parse(bytes.to_vec()) else {
-                continue;
+    /// Texts still say where they are.
+    fn restage(&mut self) {
+        for sent in &mut self.sent {
+            let mut left = self.outbox.iter().filter(|item| item.id == sent.id);
+            let stage = match (left.clone().next(), left.all(Item::is_held)) {
+                (None, _) => Stage::Opened,
+                (Some(_), true) => Stage::Held,
+                (Some(_), false) => Stage::Waiting,
             };
-            let mut expected = self.conversation.expected(slot).into_iter();
-            let address = envelope.address();
-            let Some((_, epoch, index)) = expected.find(|(at, ..)| *at == address) else {
-                continue;
+            sent.stage = match stage {
+                Stage::Opened => sent.stage.max(Stage::Opened),
+                other => other,
             };
-            if let Ok(message) = self.conversation.open((epoch, index), &envelope) {
-                found += usize::from(self.take(&message));
-            }
         }
-        found
-    }
-
-    /// Whether the message was new.
-    fn take(&mut self, message: &Message) -> bool {
-        if let Some(received) = message.received {
-            let before = self.outbox.len();
-            self.outbox.retain(|item| {
-                let mut numbers = item.numbers.iter();
-                !numbers.any(|(epoch, index)| received.covers(*epoch, *index))
-            });
-            let opened = u32::try_from(before - self.outbox.len()).unwrap_or(0);
-            self.opened = self.opened.saturating_add(opened);
-        }
-        let name = (message.id, message.part);
-        if message.kind != Kind::Text || self.known.contains(&name) {
-            return false;
-        }
-        self.known.push(name);
-        self.must_acknowledge = true;
-        match self.inbox.iter_mut().find(|text| text.id == message.id) {
-            Some(text) => text.add(message),
-            None => self.inbox.push(Incoming::new(message)),
-        }
-        true
     }
 
     fn unsaved<T>(&self, value: T) -> Unsaved<State, T> {

@@ -60,10 +60,16 @@ impl fmt::Debug for Response {
     }
 }
 
-/// No answer. Whatever was sent may or may not have arrived.
+/// No answer. Nothing is lost: asking again is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the relay cannot be reached; nothing is lost, try again later")]
-pub struct Unreachable;
+pub enum Unreachable {
+    /// No connection came about, so that nobody has seen the request.
+    #[error("the relay cannot be reached; nothing is lost, try again later")]
+    NotGiven,
+    /// Whatever was sent may or may not have arrived.
+    #[error("the relay does not answer; nothing is lost, try again later")]
+    NoAnswer,
+}
 
 /// Sends requests, one after the other.
 pub trait Transport {

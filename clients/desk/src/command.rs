@@ -145,8 +145,15 @@ fn list(desk: &Desk, say: Say) {
             0 => String::new(),
             unread => format!("{unread} new"),
         };
-        let _infallible = writeln!(words, "{number:>6}  {news:<8}{last}");
-        rows.push(json!({ "number": number, "unread": case.unread(), "last": last }));
+        let mark = if case.is_unconfirmed() { "? " } else { "" };
+        let _infallible = writeln!(words, "{number:>6}  {news:<8}{mark}{last}");
+        rows.push(json!({
+            "number": number,
+            "unread": case.unread(),
+            "unconfirmed": case.is_unconfirmed(),
+            "foreign": case.is_foreign(),
+            "last": last,
+        }));
     }
     if rows.is_empty() {
         words.push_str("Nothing yet.");
@@ -167,6 +174,9 @@ fn first_line(entry: &sotto_core::desk::Entry) -> String {
 
 fn show(number: u32, case: &Case, say: Say) {
     let mut words = format!("Conversation {number}\n");
+    for warning in warnings(case) {
+        let _infallible = writeln!(words, "{warning}");
+    }
     let mut rows = Vec::new();
     for entry in case.entries() {
         let status = status(case.status(entry));
@@ -178,14 +188,41 @@ fn show(number: u32, case: &Case, say: Say) {
         let _infallible = write!(words, "\n[{who}, {status}]\n{text}\n");
         rows.push(json!({ "from": who, "status": status, "at": entry.at, "text": text }));
     }
-    let value = json!({ "number": number, "texts": rows });
+    let value = json!({
+        "number": number,
+        "unconfirmed": case.is_unconfirmed(),
+        "leaves_nothing": case.leaves_nothing(),
+        "foreign": case.is_foreign(),
+        "texts": rows,
+    });
     say.done(words.trim_end(), &value);
+}
+
+fn warnings(case: &Case) -> Vec<&'static str> {
+    let all = [
+        (
+            case.is_unconfirmed(),
+            "UNCONFIRMED: somebody came back from another phone. Answers are sealed to the words of the person who wrote first; say nothing that only they may know until the mark is gone.",
+        ),
+        (
+            case.is_foreign(),
+            "ALARM: something here was sealed under keys this desk has never seen. The relay may have shown this person a bundle of its own.",
+        ),
+        (
+            case.leaves_nothing(),
+            "This person keeps nothing on a phone. They come back with their words alone.",
+        ),
+    ];
+    all.into_iter()
+        .filter_map(|(is_so, words)| is_so.then_some(words))
+        .collect()
 }
 
 const fn status(status: Status) -> &'static str {
     match status {
         Status::New => "new",
         Status::Read => "read",
+        Status::Queued => "waiting until the tipster has opened what was sent before",
         Status::Posted => "waiting for the tipster",
         Status::Opened => "opened by the tipster",
         Status::Arriving => "still arriving",

@@ -2,12 +2,11 @@
 
 use alloc::vec::Vec;
 
-use super::MAX_SKIPPED;
 use crate::{
     hash,
     id::{Address, Board},
     keys::SealingPublicKey,
-    limits::MAX_SKIP,
+    limits::MAX_SKIPPED,
     message::{Message, Received},
     secret::Secret,
 };
@@ -21,6 +20,17 @@ pub enum Slot {
     Board(Board, u64),
 }
 
+/// An address where a message of the other side may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// The address.
+    pub address: Address,
+    /// Epoch and index of the message.
+    pub number: (u32, u32),
+    /// It was opened before and cannot be opened again: its sender has not seen the acknowledgement.
+    pub is_known: bool,
+}
+
 /// This side's own epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sending {
@@ -30,6 +40,8 @@ pub(super) struct Sending {
     /// `None` in epoch 0, whose addresses are random.
     pub(super) slots: Option<Secret>,
     pub(super) next: u32,
+    /// The highest index the other side has said it opened.
+    pub(super) acknowledged: Option<u32>,
     pub(super) epoch_secret: Secret,
     pub(super) ratchet_key: SealingPublicKey,
 }
@@ -41,6 +53,7 @@ impl Sending {
             chain: None,
             slots: None,
             next: 0,
+            acknowledged: None,
             epoch_secret,
             ratchet_key,
         }
@@ -58,9 +71,18 @@ impl Sending {
             chain: Some(chain),
             slots: Some(slots),
             next: 0,
+            acknowledged: None,
             epoch_secret,
             ratchet_key,
         }
+    }
+
+    /// The first index that lies beyond the window.
+    pub(super) fn limit(&self, window: u32) -> u32 {
+        let first = self
+            .acknowledged
+            .map_or(0, |highest| highest.saturating_add(1));
+        first.saturating_add(window)
     }
 
     /// The message key of the next index; the chain moves on.
@@ -76,6 +98,8 @@ impl Sending {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Skipped {
     pub(super) index: u32,
+    /// UTC day on which it was jumped over.
+    pub(super) day: u32,
     pub(super) key: Secret,
 }
 
@@ -90,6 +114,9 @@ pub(super) struct Receiving {
     pub(super) next: u32,
     /// Hash of the epoch secret and ratchet key that the first opened message fixed.
     pub(super) fixed: Option<[u8; 32]>,
+    /// UTC day on which a later epoch of the same side was opened.
+    pub(super) closed: Option<u32>,
+    /// Oldest first.
     pub(super) skipped: Vec<Skipped>,
 }
 
@@ -102,6 +129,7 @@ impl Receiving {
             slots: Some(slots),
             next: 0,
             fixed: None,
+            closed: None,
             skipped: Vec::new(),
         }
     }
@@ -114,6 +142,7 @@ impl Receiving {
             slots: None,
             next: 0,
             fixed,
+            closed: None,
             skipped: Vec::new(),
         }
     }
@@ -127,26 +156,45 @@ impl Receiving {
         self.fixed = Some(fixed_by(message));
     }
 
-    /// Addresses of skipped indices and of the next ones.
-    pub(super) fn expected(&self, slot: Slot) -> Vec<(Address, u32, u32)> {
+    /// Addresses of skipped indices and of the next `reach` ones.
+    pub(super) fn expected(&self, slot: Slot, reach: u32) -> Vec<Expected> {
+        let ahead = self.next..self.next.saturating_add(reach);
+        let skipped = self.skipped.iter().map(|skipped| skipped.index);
+        self.places(skipped.chain(ahead), slot, false)
+    }
+
+    /// Addresses of indices that were opened.
+    pub(super) fn known(&self, slot: Slot, received: Received) -> Vec<Expected> {
+        let window = received.base..=received.base.saturating_add(63);
+        let opened = window.filter(|index| received.covers(self.number, *index));
+        self.places(opened, slot, true)
+    }
+
+    fn places(
+        &self,
+        indices: impl Iterator<Item = u32>,
+        slot: Slot,
+        is_known: bool,
+    ) -> Vec<Expected> {
         let Some(slots) = &self.slots else {
             return Vec::new();
         };
-        let ahead = self.next..=self.next.saturating_add(MAX_SKIP);
-        let skipped = self.skipped.iter().map(|skipped| skipped.index);
-        let place = |index| (address(slots, index, slot), self.number, index);
-        skipped.chain(ahead).map(place).collect()
+        let place = |index| Expected {
+            address: address(slots, index, slot),
+            number: (self.number, index),
+            is_known,
+        };
+        indices.map(place).collect()
     }
 
-    /// The message key of an index, and the state once that message is opened.
-    pub(super) fn key_of(&self, index: u32) -> Option<(Secret, Self)> {
+    /// The message key of an index, and the state once that message is opened on `day`.
+    pub(super) fn key_of(&self, index: u32, reach: u32, day: u32) -> Option<(Secret, Self)> {
         let mut after = self.clone();
         if let Some(position) = self.skipped.iter().position(|s| s.index == index) {
             let skipped = after.skipped.remove(position);
             return Some((skipped.key, after));
         }
-        let jump = index.checked_sub(self.next)?;
-        if jump > MAX_SKIP || self.skipped.len().checked_add(jump as usize)? > MAX_SKIPPED {
+        if index.checked_sub(self.next)? >= reach {
             return None;
         }
         let mut chain = after.chain.take()?;
@@ -154,10 +202,15 @@ impl Receiving {
             let (key, next) = step(&chain);
             after.skipped.push(Skipped {
                 index: skipped_index,
+                day,
                 key,
             });
             chain = next;
         }
+        // What was lost is sent again under another index, so that the oldest can go.
+        let kept = MAX_SKIPPED.max(reach as usize);
+        let excess = after.skipped.len().saturating_sub(kept);
+        after.skipped.drain(..excess);
         let (key, chain) = step(&chain);
         after.chain = Some(chain);
         after.next = index.checked_add(1)?;

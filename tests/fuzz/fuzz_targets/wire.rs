@@ -38,7 +38,7 @@ fuzz_target!(|data: &[u8]| {
         }
         2 => {
             if let Ok((first, text)) = FirstContact::parse(data) {
-                assert_eq!(first.with_text(text)[..], *data);
+                assert_eq!(first.with_body(text)[..], *data);
             }
         }
         3 => {

@@ -119,6 +119,8 @@ impl<'w> Teller<'w> {
             "4",
             "--drain",
             "1",
+            "--schedule",
+            "6,1,2,1,2",
         ])?;
         let (link, fp) = (text(&made, "/link")?, text(&made, "/fp")?);
         println!("   {link}");
@@ -211,7 +213,7 @@ impl<'w> Teller<'w> {
         let read = text(&seen, "/answers/0")?;
         ensure!(read == ANSWER, "the tipster reads something else: {read}");
         ensure!(
-            number(&seen, "/receipts/opened") == 1,
+            number(&seen, "/receipts/answered") == 1,
             "the tip should be known to be opened: {seen}"
         );
         println!("{}", indented(&read));

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use rand_core::CryptoRng;
 use sotto_protocol::{
     bundle::day_of,
-    conversation::{Cycle, Slot},
+    conversation::{Content, Cycle, Outgoing, Slot},
     id::{Address, Board, LineId},
     limits::{DAY_SECONDS, MAX_PER_PAGE, PAGE_BODY_BYTES, PAGE_ENVELOPES},
-    message::{Kind, Message},
+    message::{Flags, Kind, Message},
     seal::{self, Envelope, Place, Reject},
     secret::{SealingSecret, Secret, random},
     statement::Policy,
 };
 use zeroize::Zeroizing;
 
-use super::{Case, Desk, case::Pending};
+use super::{Desk, pending::Pending, thread::Thread};
 use crate::timetable::Due;
 
 /// Answers younger than this stand on *new*.
@@ -34,8 +34,10 @@ impl Desk {
         let slot = Slot::Board(due.board, due.cycle);
         let answers = self.allocate(policy, due, now);
         let mut envelopes = Vec::with_capacity(PAGE_ENVELOPES);
-        for pending in answers {
-            envelopes.push(pending.outgoing.seal(line, day, slot, rng)?);
+        for (thread, pending) in answers {
+            if let Some(outgoing) = current(thread, pending, rng)? {
+                envelopes.push(outgoing.seal(line, day, slot, rng)?);
+            }
         }
         let nobody = SealingSecret::make(rng);
         while envelopes.len() < PAGE_ENVELOPES {
@@ -51,15 +53,14 @@ impl Desk {
 
     /// How many answers a board has to carry.
     pub(super) fn pending_on(&self, policy: &Policy, board: Board, now: u64) -> usize {
-        let cases = self.cases.values();
-        cases
-            .map(|case| due_answers(case, policy, board, now).count())
+        self.threads()
+            .map(|thread| due_answers(thread, policy, board, now).count())
             .sum()
     }
 
     /// The answers of one page. Every conversation has a first and a second page in each cycle; what
     /// does not fit the first goes to the second, and what fits neither waits for the next cycle.
-    fn allocate(&self, policy: &Policy, due: Due, now: u64) -> Vec<&Pending> {
+    fn allocate(&self, policy: &Policy, due: Due, now: u64) -> Vec<Placed<'_>> {
         let Some(count) = self.pages(due.board, due.cycle) else {
             return Vec::new();
         };
@@ -67,41 +68,71 @@ impl Desk {
             number: due.cycle,
             seconds: policy.cycle_seconds(due.board),
         };
-        let mut pages: BTreeMap<u32, Vec<&Pending>> = BTreeMap::new();
+        let mut pages: BTreeMap<u32, Vec<Placed<'_>>> = BTreeMap::new();
         let mut left = Vec::new();
-        for case in self.cases.values() {
-            let mut answers: Vec<&Pending> = due_answers(case, policy, due.board, now).collect();
+        for thread in self.threads() {
+            let answers = due_answers(thread, policy, due.board, now);
+            let mut answers: Vec<Placed<'_>> = answers.map(|p| (thread, p)).collect();
             let length = u64::try_from(answers.len()).unwrap_or(1).max(1);
             let turn = usize::try_from(due.cycle % length).unwrap_or(0);
             answers.rotate_left(turn);
             let rest = place(
                 &mut pages,
-                own_page(case, due.board, cycle, 0, count),
+                own_page(thread, due.board, cycle, 0, count),
                 answers,
             );
-            left.push((case, rest));
+            left.push((thread, rest));
         }
-        for (case, answers) in left {
+        for (thread, answers) in left {
             place(
                 &mut pages,
-                own_page(case, due.board, cycle, 1, count),
+                own_page(thread, due.board, cycle, 1, count),
                 answers,
             );
         }
         pages.remove(&due.page).unwrap_or_default()
     }
+
+    fn threads(&self) -> impl Iterator<Item = &Thread> {
+        self.cases.values().flat_map(|case| &case.threads)
+    }
 }
 
-fn own_page(case: &Case, board: Board, cycle: Cycle, choice: u8, pages: u32) -> Option<u32> {
-    case.conversation.own_page(board, cycle, choice, pages)
+/// A message and the conversation it belongs to.
+type Placed<'d> = (&'d Thread, &'d Pending);
+
+fn own_page(thread: &Thread, board: Board, cycle: Cycle, choice: u8, pages: u32) -> Option<u32> {
+    thread.conversation.own_page(board, cycle, choice, pages)
+}
+
+/// A message as it is sealed in this cycle: with the newest acknowledgement, and once more to the
+/// code's static key where it is in doubt who reads it.
+fn current(
+    thread: &Thread,
+    pending: &Pending,
+    rng: &mut impl CryptoRng,
+) -> Result<Option<Outgoing>, Reject> {
+    let Some(mut outgoing) = pending.outgoing.clone() else {
+        return Ok(None);
+    };
+    outgoing.acknowledge(thread.conversation.received());
+    if let Some(twice) = thread.twice().filter(|_| pending.kind.is_repeated()) {
+        let body = twice.seal(pending.content(), rng)?;
+        outgoing.replace(Content {
+            flags: Flags::Twice,
+            body: &body,
+            ..pending.content()
+        });
+    }
+    Ok(Some(outgoing))
 }
 
 /// Puts up to four answers on a page; what is left over.
 fn place<'d>(
-    pages: &mut BTreeMap<u32, Vec<&'d Pending>>,
+    pages: &mut BTreeMap<u32, Vec<Placed<'d>>>,
     page: Option<u32>,
-    mut answers: Vec<&'d Pending>,
-) -> Vec<&'d Pending> {
+    mut answers: Vec<Placed<'d>>,
+) -> Vec<Placed<'d>> {
     let Some(page) = page else { return answers };
     let on_page = pages.entry(page).or_default();
     let room = PAGE_ENVELOPES.saturating_sub(on_page.len());
@@ -113,14 +144,16 @@ fn place<'d>(
 /// Unacknowledged answers that belong on `board` at `now`. For two cycles of *old* they stand on
 /// both, so that an answer never leaves *new* before *old* shows it.
 fn due_answers<'d>(
-    case: &'d Case,
+    thread: &'d Thread,
     policy: &Policy,
     board: Board,
     now: u64,
 ) -> impl Iterator<Item = &'d Pending> {
     let overlap = policy.old_cycle_seconds.saturating_mul(2);
     let lasts = u64::from(policy.repeat_days).saturating_mul(DAY_SECONDS);
-    case.pending.iter().filter(move |pending| {
+    let all = thread.receipt.iter().chain(&thread.pending);
+    let placed = all.filter(|pending| pending.outgoing.is_some());
+    placed.filter(move |pending| {
         let age = now.saturating_sub(pending.since);
         match board {
             Board::New => age < NEW_SECONDS,
@@ -138,6 +171,7 @@ fn seal_filler(
 ) -> Result<Envelope, Reject> {
     let message = Message {
         kind: Kind::Cover,
+        flags: Flags::None,
         part: 0,
         parts: 1,
         id: 0,

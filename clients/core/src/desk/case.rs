@@ -1,146 +1,94 @@
-//! One conversation as a desk sees it.
+//! One person as a desk knows them: what was said, and every conversation it was said in.
 
-use rand_core::CryptoRng;
 use sotto_protocol::{
-    conversation::{Content, Conversation, Outgoing},
-    message::{Kind, Message, Received},
-    seal::Reject,
+    conversation::Content,
+    limits::MAX_PARTS,
+    message::{FirstContact, Flags, Kind, Message, Receipts},
+    secret::Secret,
     wire::{DecodeError, Reader, Writer},
 };
 use zeroize::Zeroizing;
 
-use super::rows::{bytes, count, list, read_bytes};
-use crate::text;
+use super::{
+    entry::{Direction, Entry, Status},
+    luck::Luck,
+    thread::Thread,
+};
+use crate::bytes::{flag, list, read_list};
 
-/// Who wrote a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// The tipster.
-    In,
-    /// This desk.
-    Out,
-}
-
-/// Where a text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// Nobody has looked at it yet.
-    New,
-    /// An analyst has seen it.
-    Read,
-    /// An answer that stands on the board.
-    Posted,
-    /// An answer the tipster's phone has opened.
-    Opened,
-    /// Parts of it are missing.
-    Arriving,
-}
-
-/// One text of a conversation.
-#[derive(Debug)]
-pub struct Entry {
-    id: u64,
-    /// Who wrote it.
-    pub direction: Direction,
-    /// Unix seconds; of arrival rounded down to ten minutes.
-    pub at: u64,
-    parts: u8,
-    is_read: bool,
-    got: Vec<(u8, Zeroizing<Vec<u8>>)>,
-}
-
-/// An answer that is sealed anew in every cycle until it is acknowledged.
-#[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) id: u64,
-    pub(super) since: u64,
-    pub(super) outgoing: Outgoing,
-}
-
-/// One conversation.
+/// One case.
 #[derive(Debug)]
 pub struct Case {
-    pub(super) conversation: Conversation,
+    /// By which the person comes back from another phone.
+    pub(super) handle: [u8; 32],
+    /// What proves that it is the same person.
+    pub(super) continuity: Secret,
+    /// In order of their beginning.
+    pub(super) threads: Vec<Thread>,
     /// In order of arrival.
     entries: Vec<Entry>,
-    pub(super) pending: Vec<Pending>,
+    /// Something was sealed under a bundle this desk has not seen.
+    pub(super) is_foreign: bool,
 }
 
-impl Entry {
-    /// The whole text, or what has arrived of it.
-    pub fn text(&self) -> String {
-        text::join(self.got.iter().map(|(_, body)| body.as_slice()))
-    }
-
-    fn is_whole(&self) -> bool {
-        self.got.len() >= usize::from(self.parts)
-    }
-
-    fn write(&self, out: Writer) -> Writer {
-        let out = out
-            .u64(self.id)
-            .u8(u8::from(self.direction == Direction::Out))
-            .u64(self.at)
-            .u8(self.parts)
-            .u8(u8::from(self.is_read));
-        let out = count(out, self.got.len());
-        let got = self.got.iter();
-        got.fold(out, |out, (part, body)| bytes(out.u8(*part), body))
-    }
-
-    fn read(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            id: from.u64()?,
-            direction: match from.u8()? {
-                0 => Direction::In,
-                _ => Direction::Out,
-            },
-            at: from.u64()?,
-            parts: from.u8()?,
-            is_read: from.u8()? == 1,
-            got: list(from, |from| Ok((from.u8()?, read_bytes(from)?)))?,
-        })
-    }
-}
-
-impl Pending {
-    fn write(&self, out: Writer) -> Writer {
-        // Bodies were bounded when they were split, so that they always encode.
-        let outgoing = self.outgoing.to_bytes().unwrap_or_default();
-        bytes(out.u64(self.id).u64(self.since), &outgoing)
-    }
-
-    fn read(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            id: from.u64()?,
-            since: from.u64()?,
-            outgoing: Outgoing::from_bytes(&read_bytes(from)?)?,
-        })
-    }
+/// What came of one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Something for a person.
+    New,
+    /// Nothing, or what was known.
+    Nothing,
 }
 
 impl Case {
-    pub(super) const fn new(conversation: Conversation) -> Self {
+    pub(super) fn new(first: &FirstContact, thread: Thread) -> Self {
         Self {
-            conversation,
+            handle: first.handle,
+            continuity: first.continuity.clone(),
+            threads: vec![thread],
             entries: Vec::new(),
-            pending: Vec::new(),
+            is_foreign: false,
         }
     }
 
-    /// Texts in order of arrival.
+    /// What was said, in order of arrival.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
+    /// Whether somebody who claims to be this person has come back and not proven it yet.
+    pub fn is_unconfirmed(&self) -> bool {
+        self.threads.last().is_some_and(Thread::is_unconfirmed)
+    }
+
+    /// Whether something was sealed under keys this desk has not seen: somebody may have shown the
+    /// person a bundle of their own.
+    pub const fn is_foreign(&self) -> bool {
+        self.is_foreign
+    }
+
+    /// Whether the person keeps nothing on a phone.
+    pub fn leaves_nothing(&self) -> bool {
+        let newest = self.threads.last();
+        newest.is_some_and(|thread| thread.conversation.beginning() == Flags::LeaveNothing)
+    }
+
     /// Where one of its texts is.
     pub fn status(&self, entry: &Entry) -> Status {
+        let pending = |entry: &Entry| {
+            let threads = self.threads.iter();
+            let mut all = threads.flat_map(|thread| &thread.pending);
+            all.find(|pending| pending.id == entry.id)
+        };
         match entry.direction {
             Direction::In if !entry.is_whole() => Status::Arriving,
             Direction::In if entry.is_read => Status::Read,
             Direction::In => Status::New,
-            Direction::Out if self.pending.iter().any(|p| p.id == entry.id) => Status::Posted,
-            Direction::Out => Status::Opened,
+            Direction::Out => match pending(entry) {
+                None => Status::Opened,
+                Some(pending) if pending.outgoing.is_none() => Status::Queued,
+                Some(_) => Status::Posted,
+            },
         }
     }
 
@@ -158,81 +106,107 @@ impl Case {
         }
     }
 
-    /// Takes one opened message; a part that is known already changes nothing.
-    pub(super) fn take(&mut self, message: &Message, text: &[u8], at: u64) {
-        if let Some(received) = message.received {
-            self.acknowledge(received);
-        }
-        if message.kind != Kind::Text {
-            return;
-        }
-        let part = (message.part, Zeroizing::new(text.to_vec()));
-        let mut entries = self.entries.iter_mut();
-        let known =
-            entries.find(|entry| entry.id == message.id && entry.direction == Direction::In);
-        match known {
-            None => self.entries.push(Entry {
-                id: message.id,
-                direction: Direction::In,
-                at,
-                parts: message.parts,
-                is_read: false,
-                got: vec![part],
-            }),
-            Some(entry) if entry.got.iter().all(|(number, _)| *number != part.0) => {
-                entry.got.push(part);
-                entry.got.sort_by_key(|(number, _)| *number);
+    /// Adds a conversation of a person who has come back. What is not acknowledged goes there too.
+    pub(super) fn add(&mut self, mut thread: Thread) {
+        if let Some(last) = self.threads.last() {
+            for pending in &last.pending {
+                thread.queue(pending.content(), pending.since);
             }
-            Some(_) => {}
+        }
+        self.threads.push(thread);
+    }
+
+    /// Takes one opened message of the conversation at `place`; `body` is that of its kind.
+    pub(super) fn take(
+        &mut self,
+        place: usize,
+        (message, body): (&Message, &[u8]),
+        at: u64,
+        luck: &Luck,
+    ) -> Taken {
+        let Some(thread) = self.threads.get_mut(place) else {
+            return Taken::Nothing;
+        };
+        let receipts = match message.kind {
+            Kind::Acknowledgement => Receipts::from_bytes(body).ok(),
+            _ => None,
+        };
+        thread.hear(message, receipts.as_ref());
+        if message.kind.is_repeated() && !thread.is_retired {
+            thread.acknowledge(message.id, message.part, at);
+        }
+        let is_confirmation = message.kind == Kind::Confirmation && thread.confirm(body);
+        if is_confirmation {
+            let before = self.threads.iter_mut().take(place);
+            before.for_each(Thread::retire);
+        }
+        if let Some(thread) = self.threads.get_mut(place) {
+            thread.settle(luck);
+        }
+        match message.kind {
+            Kind::Text if self.put(message, body, at) => Taken::New,
+            _ => Taken::Nothing,
         }
     }
 
-    pub(super) fn answer(
-        &mut self,
-        content: Content<'_>,
-        now: u64,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), Reject> {
-        let outgoing = self.conversation.prepare(content, rng)?;
-        self.pending.push(Pending {
-            id: content.id,
-            since: now,
-            outgoing,
-        });
+    /// Queues one part of an answer for every conversation in which it may be found.
+    pub(super) fn answer(&mut self, content: Content<'_>, now: u64, luck: &Luck) {
+        for thread in self.threads.iter_mut().filter(|thread| !thread.is_retired) {
+            thread.queue(content, now);
+            thread.settle(luck);
+        }
         let part = (content.part, Zeroizing::new(content.body.to_vec()));
         let mut entries = self.entries.iter_mut();
         let known =
-            entries.find(|entry| entry.id == content.id && entry.direction == Direction::Out);
-        match known {
-            Some(entry) => entry.got.push(part),
-            None => self.entries.push(Entry {
-                id: content.id,
-                direction: Direction::Out,
-                at: now,
-                parts: content.parts,
-                is_read: true,
-                got: vec![part],
-            }),
+            |entry: &&mut Entry| entry.id == content.id && entry.direction == Direction::Out;
+        if let Some(entry) = entries.find(known) {
+            entry.add(part);
+            return;
         }
-        Ok(())
+        let when = (now, content.parts);
+        let mut entry = Entry::new(content.id, Direction::Out, when, part);
+        entry.is_read = true;
+        self.entries.push(entry);
     }
 
-    fn acknowledge(&mut self, received: Received) {
-        self.pending.retain(|pending| {
-            let (epoch, index) = pending.outgoing.number();
-            !received.covers(epoch, index)
-        });
+    /// Erases what is past. Whether anything was.
+    pub(super) fn expire(&mut self, now: u64) -> bool {
+        let mut has_changed = false;
+        for thread in &mut self.threads {
+            has_changed |= thread.expire(now);
+        }
+        has_changed
+    }
+
+    /// Whether the part was new.
+    fn put(&mut self, message: &Message, body: &[u8], at: u64) -> bool {
+        let part = (message.part, Zeroizing::new(body.to_vec()));
+        let mut entries = self.entries.iter_mut();
+        let known = |entry: &&mut Entry| entry.id == message.id && entry.direction == Direction::In;
+        match entries.find(known) {
+            None => {
+                let when = (at, message.parts);
+                self.entries
+                    .push(Entry::new(message.id, Direction::In, when, part));
+                true
+            }
+            Some(entry) => {
+                entry.is_missing(part.0) && {
+                    entry.add(part);
+                    true
+                }
+            }
+        }
     }
 
     pub(super) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let out = bytes(
-            Writer::with_capacity(ROOM).u8(VERSION),
-            &self.conversation.to_bytes(),
-        );
-        let out = count(out, self.entries.len());
-        let out = self.entries.iter().fold(out, |out, entry| entry.write(out));
-        let out = count(out, self.pending.len());
-        let out = self.pending.iter().fold(out, |out, item| item.write(out));
+        let out = Writer::with_capacity(ROOM)
+            .u8(VERSION)
+            .bytes(&self.handle)
+            .bytes(self.continuity.as_bytes())
+            .u8(u8::from(self.is_foreign));
+        let out = list(out, &self.threads, Thread::write);
+        let out = list(out, &self.entries, Entry::write);
         Zeroizing::new(out.finish())
     }
 
@@ -241,15 +215,18 @@ impl Case {
         let from = &mut reader;
         from.version(VERSION)?;
         let case = Self {
-            conversation: Conversation::from_bytes(&read_bytes(from)?)?,
-            entries: list(from, Entry::read)?,
-            pending: list(from, Pending::read)?,
+            handle: from.array()?,
+            continuity: Secret::from_bytes(from.array()?),
+            is_foreign: flag(from)?,
+            threads: read_list(from, Thread::read)?,
+            entries: read_list(from, Entry::read)?,
         };
         reader.finish()?;
         Ok(case)
     }
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Room for a usual case, so that the buffer does not grow and leave copies.
 const ROOM: usize = 65_536;
+const _: () = assert!(MAX_PARTS <= 8, "parts of a message are counted in a byte");

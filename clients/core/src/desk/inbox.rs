@@ -1,16 +1,16 @@
 //! What the inbox holds: follow-ups by address, first contacts by prekey, cover and junk dropped.
 
+use rand_core::CryptoRng;
 use sotto_protocol::{
     bundle::day_of,
-    conversation::{Conversation, Slot},
+    conversation::Conversation,
     drain::{Cursor, DrainPage, Drained},
     envelope::EnvelopeHeader,
-    id::Address,
     message::{FirstContact, Kind, Message},
     seal::{self, Envelope},
 };
 
-use super::{Case, Change, Desk, Row};
+use super::{Case, Change, Desk, Row, case::Taken, index::Place, luck::Luck, thread::Thread};
 
 /// Envelopes that are for a conversation or epoch this desk has yet to learn of.
 #[derive(Debug, Default)]
@@ -39,17 +39,18 @@ pub struct Batch {
 
 impl Desk {
     /// Takes one answer of the inbox.
-    pub fn take(&mut self, page: &DrainPage, now: u64) -> Change<Batch> {
+    pub fn take(&mut self, page: &DrainPage, now: u64, rng: &mut impl CryptoRng) -> Change<Batch> {
         let mut texts = 0;
         for record in &page.records {
-            texts += usize::from(self.take_record(record, now));
+            texts += usize::from(self.take_record(record, now, rng));
         }
         if texts > 0 {
-            texts += self.take_held();
+            texts += self.take_held(now, rng);
         }
         if page.records.is_empty() {
             // Everything posted so far has been tried with the prekeys of its days.
             self.erase_past(day_of(now));
+            self.expire(now);
         }
         if self.cursor != Some(page.cursor) {
             self.cursor = Some(page.cursor);
@@ -69,32 +70,46 @@ impl Desk {
     }
 
     /// Whether it was a text, or a part of one, for a person.
-    fn take_record(&mut self, record: &Drained, now: u64) -> bool {
+    fn take_record(&mut self, record: &Drained, now: u64, rng: &mut impl CryptoRng) -> bool {
         // Chunks have no reader yet: they belong to attachments.
         let Ok(envelope) = Envelope::parse(record.body.clone()) else {
             return false;
         };
-        if let Some(is_text) = self.open_follow_up(&envelope, record.arrived) {
-            return is_text;
+        let at = (record.arrived, now);
+        if let Some(taken) = self.open_follow_up(&envelope, at, rng) {
+            return taken == Taken::New;
         }
-        if let Some(is_text) = self.open_first(&envelope, record.arrived, now) {
-            return is_text;
+        if let Some(taken) = self.open_first(&envelope, at, rng) {
+            return taken == Taken::New;
         }
         self.hold(envelope, record.arrived, now);
         false
     }
 
-    fn open_follow_up(&mut self, envelope: &Envelope, at: u64) -> Option<bool> {
-        let (number, epoch, index) = *self.expected.get(&envelope.address())?;
+    fn open_follow_up(
+        &mut self,
+        envelope: &Envelope,
+        (arrived, now): (u64, u64),
+        rng: &mut impl CryptoRng,
+    ) -> Option<Taken> {
+        let ((number, place), at) = self.index.at(&envelope.address())?;
         let case = self.cases.get_mut(&number)?;
-        let message = case.conversation.open((epoch, index), envelope).ok()?;
-        case.take(&message, &message.body, at);
-        self.changed.insert(Row::Case(number));
-        self.expect(number);
-        Some(message.kind == Kind::Text)
+        let conversation = &mut case.threads.get_mut(place)?.conversation;
+        let message = conversation.open(at, envelope, day_of(now)).ok()?;
+        Some(self.note(
+            (number, place),
+            (&message, &message.body),
+            arrived,
+            &Luck::make(rng),
+        ))
     }
 
-    fn open_first(&mut self, envelope: &Envelope, at: u64, now: u64) -> Option<bool> {
+    fn open_first(
+        &mut self,
+        envelope: &Envelope,
+        (arrived, now): (u64, u64),
+        rng: &mut impl CryptoRng,
+    ) -> Option<Taken> {
         let day = EnvelopeHeader::parse(envelope.as_bytes()).ok()?.day;
         let line = self.line();
         let message = self
@@ -102,38 +117,72 @@ impl Desk {
             .iter()
             .find_map(|prekey| seal::open(envelope, prekey, None, line).ok())?;
         if message.kind == Kind::Cover {
-            return Some(false);
+            return Some(Taken::Nothing);
         }
         // Opened, so it was for this desk; what is malformed inside is junk, and dropped.
-        let Ok((first, text)) = FirstContact::parse(&message.body) else {
-            return Some(false);
+        let Ok((first, body)) = FirstContact::parse(&message.body) else {
+            return Some(Taken::Nothing);
         };
-        Some(self.join(&message, &first, text, at))
+        let luck = Luck::make(rng);
+        let Some(place) = self.join(&message, &first, body, &luck) else {
+            return Some(Taken::Nothing);
+        };
+        self.see_bundle(place.0, &first.bundle);
+        Some(self.note(place, (&message, body), arrived, &luck))
     }
 
-    fn join(&mut self, message: &Message, first: &FirstContact, text: &[u8], at: u64) -> bool {
-        let mut cases = self.cases.iter_mut();
-        let known = cases.find(|(_, case)| *case.conversation.nonce() == first.nonce);
-        let number = if let Some((number, case)) = known {
-            if case.conversation.join(message, first).is_err() {
-                return false;
-            }
-            case.take(message, text, at);
-            *number
-        } else {
-            let Ok(conversation) = Conversation::accept(self.line(), message, first) else {
-                return false;
-            };
-            let mut case = Case::new(conversation);
-            case.take(message, text, at);
-            let last = self.cases.keys().next_back().copied().unwrap_or(0);
-            let number = last.saturating_add(1);
-            self.cases.insert(number, case);
-            number
+    /// The conversation an epoch-0 message belongs to: a known one, one more of a known person, or
+    /// the first of somebody new.
+    fn join(
+        &mut self,
+        message: &Message,
+        first: &FirstContact,
+        body: &[u8],
+        luck: &Luck,
+    ) -> Option<Place> {
+        if let Some((number, place)) = self.index.of_nonce(&first.nonce) {
+            let case = self.cases.get_mut(&number)?;
+            let conversation = &mut case.threads.get_mut(place)?.conversation;
+            return conversation
+                .join(message, first)
+                .ok()
+                .map(|()| (number, place));
+        }
+        let conversation = Conversation::accept(self.line(), message, first).ok()?;
+        let known = self.index.of_handle(&first.handle);
+        let case = known.and_then(|number| Some((number, self.cases.get_mut(&number)?)));
+        if let Some((number, case)) = case
+            && first.is_proven(&case.continuity, message, body)
+        {
+            let proof = Some(luck.proof(&first.nonce));
+            case.add(Thread::new(conversation, first.static_key.clone(), proof));
+            return Some((number, case.threads.len().saturating_sub(1)));
+        }
+        // A receipt of somebody this desk never heard of, or words that belong to nobody.
+        if !message.kind.is_repeated() {
+            return None;
+        }
+        let thread = Thread::new(conversation, first.static_key.clone(), None);
+        let last = self.cases.keys().next_back().copied().unwrap_or(0);
+        let number = last.saturating_add(1);
+        self.cases.insert(number, Case::new(first, thread));
+        Some((number, 0))
+    }
+
+    fn note(
+        &mut self,
+        (number, place): Place,
+        said: (&Message, &[u8]),
+        arrived: u64,
+        luck: &Luck,
+    ) -> Taken {
+        let Some(case) = self.cases.get_mut(&number) else {
+            return Taken::Nothing;
         };
+        let taken = case.take(place, said, arrived, luck);
+        self.index.enter(number, case);
         self.changed.insert(Row::Case(number));
-        self.expect(number);
-        true
+        taken
     }
 
     fn hold(&mut self, envelope: Envelope, arrived: u64, now: u64) {
@@ -149,14 +198,14 @@ impl Desk {
     }
 
     /// Looks again at what was held, as long as something of it can be opened.
-    fn take_held(&mut self) -> usize {
+    fn take_held(&mut self, now: u64, rng: &mut impl CryptoRng) -> usize {
         let mut texts = 0;
         loop {
             let held = std::mem::take(&mut self.unopened.0);
             let before = held.len();
             for item in held {
-                match self.open_follow_up(&item.envelope, item.arrived) {
-                    Some(is_text) => texts += usize::from(is_text),
+                match self.open_follow_up(&item.envelope, (item.arrived, now), rng) {
+                    Some(taken) => texts += usize::from(taken == Taken::New),
                     None => self.unopened.0.push(item),
                 }
             }
@@ -167,15 +216,19 @@ impl Desk {
         }
     }
 
-    /// Brings the table of addresses up to date with one conversation.
-    pub(super) fn expect(&mut self, number: u32) {
-        let Some(case) = self.cases.get(&number) else {
+    /// Erases keys and receipts that are past, once everything posted was read.
+    fn expire(&mut self, now: u64) {
+        let today = day_of(now);
+        if self.expired == today {
             return;
-        };
-        let expected: Vec<(Address, u32, u32)> = case.conversation.expected(Slot::Inbox);
-        self.expected.retain(|_, (of, ..)| *of != number);
-        let entries = expected.into_iter();
-        self.expected
-            .extend(entries.map(|(at, epoch, index)| (at, (number, epoch, index))));
+        }
+        self.expired = today;
+        self.changed.insert(Row::Meta);
+        for (number, case) in &mut self.cases {
+            if case.expire(now) {
+                self.index.enter(*number, case);
+                self.changed.insert(Row::Case(*number));
+            }
+        }
     }
 }

@@ -138,7 +138,7 @@ impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
             };
             let now = (self.clock)();
             let Batch { cursor, texts } =
-                shared.with(|desk, keeper| Ok(desk.take(&page, now).save(keeper)?))?;
+                shared.with(|desk, keeper| Ok(desk.take(&page, now, self.rng).save(keeper)?))?;
             all += texts;
             if page.records.is_empty() {
                 return Ok(all);

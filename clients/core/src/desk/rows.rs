@@ -14,6 +14,7 @@ use super::{
     inbox::{Held, Unopened},
     prekeys::Prekeys,
 };
+use crate::bytes::{bytes, count, list, read_bytes, read_list};
 
 /// Which row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +62,7 @@ impl From<DecodeError> for RowError {
     }
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const ROOM: usize = 16_384;
 
 impl Desk {
@@ -79,9 +80,8 @@ impl Desk {
                 }
             }
         }
-        let numbers: Vec<u32> = desk.cases.keys().copied().collect();
-        for number in numbers {
-            desk.expect(number);
+        for (number, case) in &desk.cases {
+            desk.index.enter(*number, case);
         }
         Ok(desk)
     }
@@ -124,6 +124,10 @@ impl Desk {
                     .iter()
                     .fold(out, |out, size| out.u32(size.pages).u64(size.first_cycle))
             });
+        let out = list(out, &self.bundles, |(hash, day), out| {
+            out.bytes(hash).u32(*day)
+        });
+        let out = out.u32(self.expired);
         let out = count(out, prekeys.secrets.len());
         let secrets = prekeys.secrets.iter();
         let out = secrets.fold(out, |out, (day, key)| out.u32(*day).bytes(key.as_bytes()));
@@ -153,10 +157,12 @@ impl Desk {
             })
         };
         let boards = Boards {
-            new: list(from, size)?,
-            old: list(from, size)?,
+            new: read_list(from, size)?,
+            old: read_list(from, size)?,
         };
-        let secrets = list(from, |from| {
+        desk.bundles = read_list(from, |from| Ok((from.array()?, from.u32()?)))?;
+        desk.expired = from.u32()?;
+        let secrets = read_list(from, |from| {
             Ok((from.u32()?, SealingSecret::from_bytes(from.array()?)))
         })?;
         desk.prekeys = Prekeys {
@@ -182,7 +188,7 @@ impl Unopened {
     fn read(row: &[u8]) -> Result<Self, RowError> {
         let mut reader = Reader::new(row);
         reader.version(VERSION)?;
-        let held = list(&mut reader, |from| {
+        let held = read_list(&mut reader, |from| {
             Ok(Held {
                 arrived: from.u64()?,
                 envelope: Envelope::parse(read_bytes(from)?.to_vec())
@@ -192,25 +198,4 @@ impl Unopened {
         reader.finish()?;
         Ok(Self(held))
     }
-}
-
-pub(super) fn count(out: Writer, count: usize) -> Writer {
-    out.u32(u32::try_from(count).unwrap_or(u32::MAX))
-}
-
-pub(super) fn bytes(out: Writer, bytes: &[u8]) -> Writer {
-    count(out, bytes.len()).bytes(bytes)
-}
-
-pub(super) fn read_bytes(from: &mut Reader<'_>) -> Result<Zeroizing<Vec<u8>>, DecodeError> {
-    let length = usize::try_from(from.u32()?).map_err(|_| DecodeError::Field)?;
-    Ok(Zeroizing::new(from.bytes(length)?.to_vec()))
-}
-
-pub(super) fn list<T>(
-    from: &mut Reader<'_>,
-    read: impl Fn(&mut Reader<'_>) -> Result<T, DecodeError>,
-) -> Result<Vec<T>, DecodeError> {
-    let count = from.u32()?;
-    (0..count).map(|_| read(from)).collect()
 }

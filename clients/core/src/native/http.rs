@@ -50,7 +50,9 @@ impl Transport for Http {
                 .body(request.body.as_slice())
                 .map(|request| self.agent.run(request)),
         };
-        let mut answer = answer.map_err(|_| Unreachable)?.map_err(|_| Unreachable)?;
+        // A request that cannot even be put together was given to nobody.
+        let answer = answer.map_err(|_| Unreachable::NotGiven)?;
+        let mut answer = answer.map_err(|error| unreachable(&error))?;
         let cycles = answer.headers().get("sotto-cycles");
         let cycles = cycles.and_then(|value| Some(value.to_str().ok()?.to_owned()));
         let status = answer.status().as_u16();
@@ -58,7 +60,21 @@ impl Transport for Http {
         Ok(Response {
             status,
             cycles,
-            body: body.read_to_vec().map_err(|_| Unreachable)?,
+            body: body.read_to_vec().map_err(|_| Unreachable::NoAnswer)?,
         })
+    }
+}
+
+/// Whether the request reached a connection. What is not known counts as given.
+const fn unreachable(error: &ureq::Error) -> Unreachable {
+    use ureq::{Error, Timeout};
+    match error {
+        Error::HostNotFound
+        | Error::ConnectionFailed
+        | Error::BadUri(_)
+        | Error::Tls(_)
+        | Error::Rustls(_)
+        | Error::Timeout(Timeout::Resolve | Timeout::Connect) => Unreachable::NotGiven,
+        _ => Unreachable::NoAnswer,
     }
 }

@@ -36,8 +36,21 @@ impl View {
         rng.next_u32().checked_rem(pages).unwrap_or(0)
     }
 
-    pub(super) const fn served(&self, board: Board) -> u64 {
+    /// The cycle of a board that was named last.
+    pub const fn served(&self, board: Board) -> u64 {
         served(self.cycles, board)
+    }
+
+    /// A page named another cycle: the boards move on while the app is open.
+    pub fn name(&mut self, board: Board, cycle: u64) {
+        if cycle > self.served(board) && self.is_credible(board, cycle) {
+            set_served(&mut self.cycles, board, cycle);
+        }
+    }
+
+    /// UTC day of sealing.
+    pub(super) fn day(&self) -> u32 {
+        day_of(self.now)
     }
 
     pub(super) fn cycle(&self, board: Board, number: u64) -> Cycle {
@@ -49,8 +62,8 @@ impl View {
     }
 
     /// Neither so old nor so far ahead that somebody is playing with it.
-    pub(super) fn is_credible(&self, board: Board) -> bool {
-        let cycle = self.cycle(board, self.served(board));
+    pub(super) fn is_credible(&self, board: Board, cycle: u64) -> bool {
+        let cycle = self.cycle(board, cycle);
         let begins = cycle.number.saturating_mul(cycle.seconds);
         begins >= self.now.saturating_sub(CYCLE_PAST_SECONDS)
             && begins <= self.now.saturating_add(CYCLE_FUTURE_SECONDS)

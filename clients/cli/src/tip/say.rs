@@ -1,0 +1,135 @@
+//! What a tipster is told.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use sotto_core::{
+    native::Stop,
+    sitting::Progress,
+    tipster::{Sent, Stage, Tipster},
+};
+use zeroize::Zeroizing;
+
+/// Days after which it is said that nobody has opened something.
+const LONG_DAYS: u64 = 3;
+
+/// What was found.
+pub(super) struct Heard {
+    pub(super) texts: Vec<Zeroizing<String>>,
+    /// Unix seconds.
+    pub(super) now: u64,
+}
+
+impl Heard {
+    /// For a person and for a program.
+    pub(super) fn said(&self, tipster: &Tipster) -> (Zeroizing<String>, Value) {
+        let mut out = Zeroizing::new(String::new());
+        for text in &self.texts {
+            let _infallible = write!(out, "The desk writes:\n\n{}\n\n", text.as_str());
+        }
+        if self.texts.is_empty() {
+            out.push_str("Nothing new.");
+        }
+        for line in self.receipts(tipster) {
+            let _infallible = write!(out, "\n{line}");
+        }
+        let answers: Vec<&str> = self.texts.iter().map(|text| text.as_str()).collect();
+        let value = json!({ "answers": answers, "receipts": counts(tipster) });
+        (out, value)
+    }
+
+    fn receipts(&self, tipster: &Tipster) -> Vec<String> {
+        let sent = tipster.sent();
+        let mut lines = Vec::new();
+        if tipster.keeps_nothing() {
+            match tipster.receipts() {
+                0 => {}
+                1 => lines.push("The desk has opened one message of yours.".to_owned()),
+                many => lines.push(format!("The desk has opened {many} messages of yours.")),
+            }
+        } else if !sent.is_empty() {
+            let count = |stage| sent.iter().filter(|sent| sent.stage == stage).count();
+            lines.push(format!(
+                "What you sent: {} answered, {} opened by the desk, {} held by the relay, {} still here.",
+                count(Stage::Answered),
+                count(Stage::Opened),
+                count(Stage::Held),
+                count(Stage::Waiting)
+            ));
+        }
+        let longest = sent.iter().filter_map(|sent| sent.days_unopened(self.now));
+        if let Some(days) = longest.max().filter(|days| *days >= LONG_DAYS) {
+            lines.push(format!(
+                "Something you sent {days} days ago has not been opened yet. It is sent again by itself while you look here."
+            ));
+        }
+        let is_on_its_way = |sent: &&Sent| sent.was_lost && sent.stage < Stage::Opened;
+        if sent.iter().any(|sent| is_on_its_way(&sent)) {
+            lines.push(
+                "The relay had lost something you sent. It was noticed and is sent again."
+                    .to_owned(),
+            );
+        }
+        lines
+    }
+}
+
+/// After a tip was sent.
+pub(super) fn sent(
+    words: &str,
+    tipster: &Tipster,
+    leave_nothing: bool,
+) -> (Zeroizing<String>, Value) {
+    let where_kept = if leave_nothing {
+        "Nothing is kept on this machine. Come back and check that it was received: nothing is sent again by itself."
+    } else {
+        "Look for an answer with: sotto tip check"
+    };
+    let said = format!(
+        "Sent. The relay holds it until the desk has read it; it cannot read it itself.\n\n    {words}\n\nThese eight words are the only way back to this conversation. Write them on paper.\n{where_kept}"
+    );
+    let value = json!({ "code": words, "receipts": counts(tipster) });
+    (Zeroizing::new(said), value)
+}
+
+/// One step of a sitting.
+pub(super) fn step(progress: &Progress) -> String {
+    let seconds = progress.elapsed / 1_000;
+    let what = match (progress.failure, progress.is_waiting) {
+        (Some(_), true) => "the relay does not answer; trying again",
+        (_, true) => "sending takes its turn",
+        (_, false) => "looking at the boards takes its turn",
+    };
+    let left = progress.looked_by.saturating_sub(progress.elapsed) / 1_000;
+    if left == 0 {
+        format!("{seconds} s: {what}")
+    } else {
+        format!("{seconds} s: {what}; both boards will have been looked at in about {left} s")
+    }
+}
+
+fn counts(tipster: &Tipster) -> Value {
+    let count = |stage| {
+        let sent = tipster.sent().iter();
+        sent.filter(|sent| sent.stage == stage).count()
+    };
+    let lost = tipster.sent().iter().filter(|sent| sent.was_lost).count();
+    json!({
+        "waiting": count(Stage::Waiting),
+        "held": count(Stage::Held),
+        "opened": count(Stage::Opened),
+        "answered": count(Stage::Answered),
+        "lost": lost,
+        "messages_opened": tipster.receipts(),
+    })
+}
+
+pub(super) fn kept(stop: Stop, words: &str) -> Stop {
+    stop.and(&format!(
+        "\n\nYour tip is kept here, sealed. Nothing needs to be written again: when it works, `sotto tip check` sends it. You need these words for it:\n\n    {words}"
+    ))
+}
+
+pub(super) fn no_memory() -> Stop {
+    Stop::refused("this machine has too little free memory: 64 MiB are needed for a moment")
+}
