@@ -60,6 +60,10 @@ pub const CLOCK_SKEW_SECONDS: u64 = 300;
 pub const CYCLE_PAST_SECONDS: u64 = 1_209_600;
 /// A cycle further ahead than this is refused, in seconds.
 pub const CYCLE_FUTURE_SECONDS: u64 = 86_400;
+/// Longest interval of the schedule of a phone, in seconds.
+pub const SCHEDULE_SECONDS_MAX: u64 = 3600;
+/// By so much of its interval a moment of that schedule may be early or late, in percent.
+pub const SCHEDULE_JITTER_PERCENT: u64 = 20;
 /// Longest life of a line statement, in days.
 pub const STATEMENT_LIFE_DAYS: u64 = 60;
 /// Days a drainer publishes ahead.

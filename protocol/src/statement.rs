@@ -1,5 +1,7 @@
 //! What the six kinds of signed statements say (SPEC 5.1).
 
+mod schedule;
+
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -11,6 +13,8 @@ use crate::{
     keys::{AgreementPublicKey, SealingPublicKey, SigningPublicKey},
     limits::{DAY_SECONDS, MAX_PAGES},
 };
+
+pub use self::schedule::ScheduleTimings;
 
 /// Text by BCP 47 language tag.
 pub type Texts = BTreeMap<String, String>;
@@ -137,6 +141,9 @@ pub struct Policy {
     pub retention_days: u32,
     /// Seconds between two looks of a drainer into the inbox.
     pub drain_seconds: u64,
+    /// When an open phone asks the relay for something.
+    #[serde(default)]
+    pub schedule: ScheduleTimings,
 }
 
 impl Policy {
@@ -157,6 +164,7 @@ impl Policy {
         [self.new_cycle_seconds, self.old_cycle_seconds]
             .into_iter()
             .all(|length| DAY_SECONDS.checked_rem(length) == Some(0))
+            && self.schedule.is_sound()
     }
 }
 

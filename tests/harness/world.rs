@@ -20,7 +20,10 @@ use sotto_core::{
     relay::Relay as Client,
     transport::{Request, Response, Transport, Unreachable},
 };
-use sotto_protocol::{bundle::Pin, statement::Policy};
+use sotto_protocol::{
+    bundle::Pin,
+    statement::{Policy, ScheduleTimings},
+};
 use sotto_relay::{
     admission::Open,
     clock::Clock,
@@ -272,6 +275,7 @@ pub fn policy() -> Policy {
         repeat_days: 365,
         retention_days: 14,
         drain_seconds: 60,
+        schedule: ScheduleTimings::default(),
     }
 }
 

@@ -19,7 +19,7 @@ use sotto_core::{
 };
 use sotto_protocol::{
     limits::{DAY_SECONDS, RETENTION_DAYS},
-    statement::{DeviceRole, Policy, RelayKeys, Texts},
+    statement::{DeviceRole, Policy, RelayKeys, ScheduleTimings, Texts},
 };
 
 use crate::say::Say;
@@ -157,6 +157,7 @@ fn begin(dir: &StateDir, init: Init, say: Say, rng: &mut Entropy) -> Result<(), 
             repeat_days: 365,
             retention_days: u32::try_from(RETENTION_DAYS).unwrap_or(u32::MAX),
             drain_seconds: init.drain,
+            schedule: ScheduleTimings::default(),
         },
     };
     let (roots, keys) = ceremony::begin(beginning, native::now(), rng);

@@ -7,11 +7,13 @@
 
 pub mod ceremony;
 pub mod desk;
+pub mod draws;
 pub mod keep;
 pub mod link;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod relay;
+pub mod schedule;
 pub mod sealed;
 pub mod sitting;
 pub mod text;
