@@ -17,3 +17,4 @@ mod schedule;
 mod seal;
 mod settings;
 mod store;
+mod vault;

@@ -129,7 +129,7 @@ impl Visit {
         let (words, _) = native::code_and_rest()?;
         let mut vault = self.vault(dir, &words)?;
         let mut tipster = vault.open()?;
-        vault.ensure()?;
+        vault.rewrite()?;
         let deadline = native::now().saturating_add(wait);
         loop {
             let view = self.look(tipster.as_mut(), &mut vault)?;

@@ -4,7 +4,7 @@ use sotto_core::{
     keep::{KeepError, Keeper},
     native::{Entropy, StateDir, Stop},
     tipster::{State, Tipster},
-    vault,
+    vault::{Compartment, Vault, VaultError},
 };
 use sotto_protocol::code::CodeKeys;
 
@@ -17,11 +17,18 @@ pub(crate) struct VaultFile {
     dir: StateDir,
     keys: CodeKeys,
     rng: Entropy,
+    open: Option<(Vault, Compartment)>,
 }
 
 impl VaultFile {
+    /// Nothing is opened yet: what is saved before [`Self::open`] begins a vault of its own.
     pub(crate) const fn new(dir: StateDir, keys: CodeKeys, rng: Entropy) -> Self {
-        Self { dir, keys, rng }
+        Self {
+            dir,
+            keys,
+            rng,
+            open: None,
+        }
     }
 
     /// Whether a vault is there; what is in it, nobody can tell without the code.
@@ -30,32 +37,51 @@ impl VaultFile {
     }
 
     /// The conversation these words belong to, if it is kept here.
-    pub(crate) fn open(&self) -> Result<Option<Tipster>, Stop> {
+    pub(crate) fn open(&mut self) -> Result<Option<Tipster>, Stop> {
         let Some(blob) = self.dir.read(NAME)? else {
             return Ok(None);
         };
-        let Ok(state) = vault::open(&self.keys.vault, &blob) else {
+        let mut vault = Vault::parse(&blob)?;
+        let Some(compartment) = vault.unlock(&self.keys.vault) else {
             return Ok(None);
         };
+        let state = vault.state(compartment)?;
         let tipster = Tipster::from_bytes(&state, self.keys.clone());
-        tipster.map(Some).map_err(|_| {
-            Stop::refused("the vault was written by a newer version of this program; update it")
-        })
+        let tipster = tipster.map_err(|_| VaultError::Newer)?;
+        self.open = Some((vault, compartment));
+        Ok(Some(tipster))
     }
 
-    /// As on the first start of every install: a vault with nothing in it.
-    pub(crate) fn ensure(&mut self) -> Result<(), Stop> {
-        if Self::is_there(&self.dir)? {
-            return Ok(());
+    /// As at every start, whatever for: a vault is there afterwards, and was just written.
+    pub(crate) fn rewrite(&mut self) -> Result<(), Stop> {
+        let written = match (&mut self.open, self.dir.read(NAME)?) {
+            (Some((vault, _)), _) => self.dir.write(NAME, vault.rewrite(&mut self.rng)),
+            (None, Some(blob)) => self.dir.write(NAME, &blob),
+            (None, None) => {
+                let vault = Vault::empty(&mut self.rng);
+                self.dir.write(NAME, vault.as_bytes())
+            }
+        };
+        Ok(written.map_err(|_| KeepError)?)
+    }
+
+    fn put(&mut self, state: &State) -> Result<&Vault, VaultError> {
+        if let Some((vault, compartment)) = &mut self.open {
+            vault.put(*compartment, state, &mut self.rng)?;
+        } else {
+            let mut vault = Vault::empty(&mut self.rng);
+            let compartment = vault.place(&self.keys.vault, state, &mut self.rng)?;
+            self.open = Some((vault, compartment));
         }
-        let blob = vault::empty(&mut self.rng)?;
-        Ok(self.dir.write(NAME, &blob).map_err(|_| KeepError)?)
+        let open = self.open.as_ref().ok_or(VaultError::Closed)?;
+        Ok(&open.0)
     }
 }
 
 impl Keeper<State> for VaultFile {
     fn keep(&mut self, state: &State) -> Result<(), KeepError> {
-        let blob = vault::seal(&self.keys.vault, state, &mut self.rng).map_err(|_| KeepError)?;
-        self.dir.write(NAME, &blob).map_err(|_| KeepError)
+        let dir = self.dir.clone();
+        let vault = self.put(state).map_err(|_| KeepError)?;
+        dir.write(NAME, vault.as_bytes()).map_err(|_| KeepError)
     }
 }

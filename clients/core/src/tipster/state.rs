@@ -138,7 +138,7 @@ impl Incoming {
 }
 
 impl Tipster {
-    /// Everything that must survive, for [`crate::vault::seal`].
+    /// Everything that must survive, for [`crate::vault::Vault::put`].
     pub fn to_bytes(&self) -> State {
         let [new, old] = self.cycles;
         let out = Writer::with_capacity(VAULT_ROOM)
