@@ -13,6 +13,8 @@ mod privacy;
 mod programs;
 mod published;
 mod refusals;
+mod schedule;
 mod seal;
 mod settings;
 mod store;
+mod vault;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use sotto_core::native::{self, StateDir, Stop};
 
-use self::visit::Visit;
+use self::visit::{Choice, Room, Visit};
 use crate::say::Say;
 
 /// Every command makes the same requests at the same times, whatever it is for; that takes a minute.
@@ -23,15 +23,19 @@ pub(crate) enum Command {
         /// Which desk of the line is meant [default: the first].
         #[arg(long, default_value_t = 0, hide_default_value = true)]
         desk: u16,
-        /// Forget the conversation that may be kept here and begin another one.
+        /// Begin wherever there is room, even where another conversation may be kept.
         #[arg(long)]
         new: bool,
+        /// Begin beside conversations that are kept here: their words come first, one line each, then
+        /// an empty line. Four have room.
+        #[arg(long, conflicts_with = "new")]
+        keep: bool,
         /// Keep nothing here: your words bring everything back, on any machine. Who finds them reads
         /// all answers, so write them down with care.
         #[arg(long)]
         leave_nothing: bool,
     },
-    /// Look for answers; send what still waits. Asks for your words.
+    /// Look for answers; send what still waits. Asks for your words, of one conversation or several.
     Check {
         /// The line's link, in quotation marks.
         link: String,
@@ -54,7 +58,7 @@ pub(crate) enum Command {
         /// Keep nothing here.
         #[arg(long)]
         leave_nothing: bool,
-        /// Forget the conversation of other words that may be kept here.
+        /// Keep it here wherever there is room, even where another conversation may be kept.
         #[arg(long)]
         new: bool,
     },
@@ -70,8 +74,20 @@ pub(crate) fn run(command: Command, state: &Path, say: Say) -> Result<(), Stop> 
             file,
             desk,
             new,
+            keep,
             leave_nothing,
-        } => Visit::new(&link, rng, say)?.send(dir, file.as_deref(), desk, (new, leave_nothing)),
+        } => {
+            let room = match (new, keep) {
+                (true, _) => Room::Anywhere,
+                (false, true) => Room::Beside,
+                (false, false) => Room::Safe,
+            };
+            let choice = Choice {
+                room,
+                leave_nothing,
+            };
+            Visit::new(&link, rng, say)?.send(dir, file.as_deref(), desk, choice)
+        }
         Command::Check { link, wait } => Visit::new(&link, rng, say)?.check(dir, wait),
         Command::Reply {
             link,
@@ -79,6 +95,13 @@ pub(crate) fn run(command: Command, state: &Path, say: Say) -> Result<(), Stop> 
             desk,
             leave_nothing,
             new,
-        } => Visit::new(&link, rng, say)?.reply(dir, file.as_deref(), desk, (new, leave_nothing)),
+        } => {
+            let room = if new { Room::Anywhere } else { Room::Safe };
+            let choice = Choice {
+                room,
+                leave_nothing,
+            };
+            Visit::new(&link, rng, say)?.reply(dir, file.as_deref(), desk, choice)
+        }
     }
 }

@@ -1,65 +1,120 @@
 //! The vault as a file: always there, always the same size, never telling whether it is used.
 
+use std::cell::RefCell;
+
 use sotto_core::{
     keep::{KeepError, Keeper},
     native::{Entropy, StateDir, Stop},
     tipster::{State, Tipster},
-    vault,
+    vault::{Compartment, Vault, VaultError},
 };
-use sotto_protocol::code::CodeKeys;
+use sotto_protocol::{code::CodeKeys, secret::Secret};
 
 /// Its name says as little as its bytes.
 const NAME: &str = "vault";
 
-/// Where a conversation is kept, and under which key.
+/// The vault of one directory.
 #[derive(Debug)]
 pub(crate) struct VaultFile {
     dir: StateDir,
-    keys: CodeKeys,
-    rng: Entropy,
+    vault: RefCell<Vault>,
+    rng: RefCell<Entropy>,
+    was_there: bool,
 }
 
 impl VaultFile {
-    pub(crate) const fn new(dir: StateDir, keys: CodeKeys, rng: Entropy) -> Self {
-        Self { dir, keys, rng }
-    }
-
-    /// Whether a vault is there; what is in it, nobody can tell without the code.
-    pub(crate) fn is_there(dir: &StateDir) -> Result<bool, Stop> {
-        Ok(dir.read(NAME)?.is_some())
-    }
-
-    /// Whether something may be kept there.
-    pub(crate) fn is_used(&self) -> Result<bool, Stop> {
-        Self::is_there(&self.dir)
-    }
-
-    /// Forgets whatever is kept.
-    pub(crate) fn wipe(&mut self) -> Result<(), Stop> {
-        let blob = vault::empty(&mut self.rng)?;
-        Ok(self.dir.write(NAME, &blob).map_err(|_| KeepError)?)
-    }
-
-    /// The conversation these words belong to, if it is kept here.
-    pub(crate) fn open(&self) -> Result<Option<Tipster>, Stop> {
-        let Some(blob) = self.dir.read(NAME)? else {
-            return Ok(None);
+    /// Reads the vault, or begins one with nothing in it. Writes nothing yet.
+    pub(crate) fn open(dir: StateDir, mut rng: Entropy) -> Result<Self, Stop> {
+        let kept = dir.read(NAME)?;
+        let vault = match &kept {
+            Some(blob) => Vault::parse(blob)?,
+            None => Vault::empty(&mut rng),
         };
-        let Ok(state) = vault::open(&self.keys.vault, &blob) else {
-            return Ok(None);
-        };
-        let tipster = Tipster::from_bytes(&state);
-        tipster.map(Some).map_err(|_| {
-            Stop::refused("the vault was written by a newer version of this program; update it")
+        Ok(Self {
+            dir,
+            vault: RefCell::new(vault),
+            rng: RefCell::new(rng),
+            was_there: kept.is_some(),
         })
     }
 
-    /// As on the first start of every install: a vault with nothing in it.
-    pub(crate) fn ensure(&mut self) -> Result<(), Stop> {
-        if Self::is_there(&self.dir)? {
-            return Ok(());
+    /// Whether there was a vault before. What is in it, nobody can tell without the words.
+    pub(crate) const fn was_there(&self) -> bool {
+        self.was_there
+    }
+
+    /// The person these words belong to, if their conversation is kept here, and where.
+    pub(crate) fn unlock(&self, keys: &CodeKeys) -> Result<Option<(Tipster, Place<'_>)>, Stop> {
+        let mut vault = self.vault.borrow_mut();
+        let Some(compartment) = vault.unlock(&keys.vault) else {
+            return Ok(None);
+        };
+        let tipster = Tipster::from_bytes(&vault.state(compartment)?);
+        let place = Place {
+            file: self,
+            key: keys.vault.clone(),
+            compartment: Some(compartment),
+        };
+        Ok(Some((tipster.map_err(|_| VaultError::Newer)?, place)))
+    }
+
+    /// A place for a conversation that is not kept here yet. It is taken at the first save, from
+    /// whatever is not unlocked.
+    pub(crate) fn place(&self, keys: &CodeKeys) -> Place<'_> {
+        Place {
+            file: self,
+            key: keys.vault.clone(),
+            compartment: None,
         }
-        self.wipe()
+    }
+
+    /// As at every start, whatever for: what is unlocked is sealed anew, and everything is written.
+    pub(crate) fn rewrite(&self) -> Result<(), Stop> {
+        self.vault.borrow_mut().rewrite(&mut *self.rng.borrow_mut());
+        Ok(self.write()?)
+    }
+
+    fn write(&self) -> Result<(), KeepError> {
+        let vault = self.vault.borrow();
+        self.dir
+            .write(NAME, vault.as_bytes())
+            .map_err(|_| KeepError)
+    }
+}
+
+/// Where one conversation is kept.
+#[derive(Debug)]
+pub(crate) struct Place<'v> {
+    file: &'v VaultFile,
+    key: Secret,
+    compartment: Option<Compartment>,
+}
+
+impl Place<'_> {
+    /// Forgets the conversation.
+    pub(crate) fn wipe(&mut self) -> Result<(), Stop> {
+        if let Some(compartment) = self.compartment.take() {
+            let rng = &mut *self.file.rng.borrow_mut();
+            self.file.vault.borrow_mut().forget(compartment, rng);
+        }
+        Ok(self.file.write()?)
+    }
+
+    fn put(&mut self, state: &State) -> Result<(), VaultError> {
+        let mut vault = self.file.vault.borrow_mut();
+        let rng = &mut *self.file.rng.borrow_mut();
+        if let Some(compartment) = self.compartment {
+            return vault.put(compartment, state, rng);
+        }
+        self.compartment = Some(vault.place(&self.key, state, rng)?);
+        Ok(())
+    }
+}
+
+impl Keeper<State> for Place<'_> {
+    fn keep(&mut self, state: &State) -> Result<(), KeepError> {
+        self.put(state).map_err(|_| KeepError)?;
+        self.file.write()
     }
 }
 
@@ -70,12 +125,5 @@ pub(crate) struct Forgetful;
 impl Keeper<State> for Forgetful {
     fn keep(&mut self, _: &State) -> Result<(), KeepError> {
         Ok(())
-    }
-}
-
-impl Keeper<State> for VaultFile {
-    fn keep(&mut self, state: &State) -> Result<(), KeepError> {
-        let blob = vault::seal(&self.keys.vault, state, &mut self.rng).map_err(|_| KeepError)?;
-        self.dir.write(NAME, &blob).map_err(|_| KeepError)
     }
 }

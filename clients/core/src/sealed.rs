@@ -30,16 +30,7 @@ pub fn seal(
     plain: &[u8],
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, Locked> {
-    let nonce: [u8; NONCE_BYTES] = random(rng);
-    let payload = Payload {
-        msg: plain,
-        aad: place,
-    };
-    let cipher = XChaCha20Poly1305::new(key.as_bytes().into());
-    let sealed = cipher
-        .encrypt(&XNonce::from(nonce), payload)
-        .map_err(|_| Locked)?;
-    Ok([nonce.as_slice(), &sealed].concat())
+    encrypt(key, place, plain, random(rng))
 }
 
 /// Opens what [`seal`] made.
@@ -79,6 +70,23 @@ pub fn open_file(passphrase: &str, file: &[u8]) -> Result<Zeroizing<Vec<u8>>, Lo
     let key = stretch(passphrase, &salt)?;
     let rest = reader.bytes(reader.remaining()).map_err(|_| Locked)?;
     open(&key, FILE, rest)
+}
+
+fn encrypt(
+    key: &Secret,
+    place: &[u8],
+    plain: &[u8],
+    nonce: [u8; NONCE_BYTES],
+) -> Result<Vec<u8>, Locked> {
+    let payload = Payload {
+        msg: plain,
+        aad: place,
+    };
+    let cipher = XChaCha20Poly1305::new(key.as_bytes().into());
+    let sealed = cipher
+        .encrypt(&XNonce::from(nonce), payload)
+        .map_err(|_| Locked)?;
+    Ok([nonce.as_slice(), &sealed].concat())
 }
 
 const VERSION: u8 = 1;

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use serde_json::json;
 use sotto_core::{
     keep::Keeper,
     link::Link,
     native::{self, Entropy, Http, RealTime, StateDir, Stop},
     relay::Relay,
     sitting::{Person, Progress, Sitting},
-    tipster::{State, Tipster, View},
+    tipster::{State, Tipster},
 };
 use sotto_protocol::{
     bundle::Seen,
@@ -19,7 +20,7 @@ use zeroize::Zeroizing;
 use super::say::{Heard, kept, no_memory, sent};
 use crate::{
     say::Say,
-    vault::{Forgetful, VaultFile},
+    vault::{Forgetful, Place, VaultFile},
 };
 
 /// Posts that may fail before the program gives up; what waits is kept.
@@ -50,52 +51,68 @@ impl Visit {
         dir: StateDir,
         file: Option<&Path>,
         desk: u16,
-        (new, leave_nothing): (bool, bool),
+        choice: Choice,
     ) -> Result<(), Stop> {
-        refuse_to_overwrite(&dir, new)?;
+        let vault = VaultFile::open(dir, self.rng)?;
+        if vault.was_there() && choice.room == Room::Safe {
+            return Err(Stop::refused(
+                "conversations may be kept here already. To go on with one: sotto tip reply. To begin another beside those whose words you give: --keep. To begin another wherever there is room, even where one is kept: --new",
+            ));
+        }
+        if choice.room == Room::Beside {
+            for words in native::codes()? {
+                let keys = self.derive(&Code::parse(&words)?)?;
+                vault.unlock(&keys)?.ok_or_else(not_here)?;
+            }
+        }
         let text = native::text(file, "Write your tip, then press Ctrl-D on an empty line.")?;
         let code = Code::make(&mut self.rng);
         let keys = self.derive(&code)?;
-        let mut vault = VaultFile::new(dir, keys.clone(), self.rng);
+        let mut place = vault.place(&keys);
         let (line, now) = (self.link.pin.line, native::now());
         let mut tipster = Tipster::begin(line, keys, desk, now, &mut self.rng);
         let written = tipster.write(&text, now, &mut self.rng)?;
-        written.save(&mut vault)?;
+        written.save(&mut place)?;
         let words = code.to_words();
-        let sat = self.sit(&mut tipster, &mut vault, all_sent);
-        let (_, progress) = sat.map_err(|stop| kept(stop, &words))?;
+        let sat = self.sit(&mut [(&mut tipster, &mut place)], all_sent);
+        let progress = sat.map_err(|stop| kept(stop, &words))?;
         if tipster.has_unsent() {
             return Err(kept(given_up(&progress), &words));
         }
-        if leave_nothing {
-            self.leave(&mut tipster, &mut vault)
+        if choice.leave_nothing {
+            self.leave(&mut tipster, &mut place)
                 .map_err(|stop| kept(stop, &words))?;
         }
-        let (said, value) = sent(&words, &tipster, leave_nothing);
+        let (said, value) = sent(&words, &tipster, choice.leave_nothing);
         self.say.done(&said, &value);
         Ok(())
     }
 
     pub(super) fn check(&mut self, dir: StateDir, wait: u64) -> Result<(), Stop> {
-        let (words, _) = native::code_and_rest()?;
-        let keys = self.derive(&Code::parse(&words)?)?;
-        let mut vault = VaultFile::new(dir, keys.clone(), self.rng);
-        let known = vault.open()?;
-        vault.ensure()?;
+        let vault = VaultFile::open(dir, self.rng)?;
+        let mut people: Vec<(Tipster, Box<dyn Keeper<State> + '_>)> = Vec::new();
+        for words in native::codes()? {
+            let keys = self.derive(&Code::parse(&words)?)?;
+            people.push(match vault.unlock(&keys)? {
+                Some((tipster, place)) => (tipster, Box::new(place)),
+                // Words that are kept nowhere, or belong to nothing: the same requests, and the
+                // same empty screen where there is nothing.
+                None => (
+                    Tipster::recall(self.link.pin.line, keys, 0),
+                    Box::new(Forgetful),
+                ),
+            });
+        }
+        vault.rewrite()?;
         let until = wait.saturating_mul(1_000);
-        let is_over = move |progress: &Progress| {
+        let seats = people.iter_mut();
+        let seats = seats.map(|(tipster, keeper)| -> Seat<'_> { (tipster, &mut **keeper) });
+        let mut all: Vec<Seat<'_>> = seats.collect();
+        self.sit(&mut all, move |progress| {
             let has_news = progress.found > 0 || progress.elapsed >= until;
             has_news && all_looked_at(progress)
-        };
-        if let Some(mut tipster) = known {
-            self.sit(&mut tipster, &mut vault, is_over)?;
-            return self.show(&mut tipster, &mut vault);
-        }
-        // Words that are kept nowhere, or belong to nothing: the same requests, and the same empty
-        // screen where there is nothing.
-        let mut tipster = Tipster::recall(self.link.pin.line, keys, 0);
-        self.sit(&mut tipster, &mut Forgetful, is_over)?;
-        self.show(&mut tipster, &mut Forgetful)
+        })?;
+        self.show(&mut all)
     }
 
     pub(super) fn reply(
@@ -103,7 +120,7 @@ impl Visit {
         dir: StateDir,
         file: Option<&Path>,
         desk: u16,
-        (new, leave_nothing): (bool, bool),
+        choice: Choice,
     ) -> Result<(), Stop> {
         let (words, rest) = native::code_and_rest()?;
         let text = match (file, rest) {
@@ -111,53 +128,56 @@ impl Visit {
             (file, _) => native::text(file, "Write, then press Ctrl-D on an empty line.")?,
         };
         let keys = self.derive(&Code::parse(&words)?)?;
-        let mut vault = VaultFile::new(dir, keys.clone(), self.rng);
+        let vault = VaultFile::open(dir, self.rng)?;
         let (line, now) = (self.link.pin.line, native::now());
-        let known = vault.open()?;
-        if leave_nothing && known.is_none() {
-            let mut tipster = Tipster::recall(line, keys, desk);
-            tipster
-                .write(&text, now, &mut self.rng)?
-                .save(&mut Forgetful)?;
-            let (_, progress) = self.sit(&mut tipster, &mut Forgetful, all_sent)?;
-            if tipster.has_unsent() {
-                return Err(given_up(&progress).and(" Your text is not kept here: send it again."));
-            }
-            return self.show(&mut tipster, &mut Forgetful);
+        let known = vault.unlock(&keys)?;
+        if choice.leave_nothing && known.is_none() {
+            return self.reply_and_keep_nothing(Tipster::recall(line, keys, desk), &text);
         }
-        let mut tipster = if let Some(tipster) = known {
-            tipster
-        } else {
-            if !new && VaultFile::is_used(&vault)? {
-                return Err(Stop::refused(
-                    "no conversation is kept here for these words. If it was kept on a machine that is lost: --new keeps it here from now on and forgets what may be kept here, --leave-nothing keeps nothing",
-                ));
-            }
-            Tipster::come_back(line, keys, desk, now, &mut self.rng)
-        };
-        tipster.write(&text, now, &mut self.rng)?.save(&mut vault)?;
+        if known.is_none() && vault.was_there() && choice.room == Room::Safe {
+            return Err(not_here());
+        }
+        let (mut tipster, mut place) = known.unwrap_or_else(|| {
+            let place = vault.place(&keys);
+            (
+                Tipster::come_back(line, keys, desk, now, &mut self.rng),
+                place,
+            )
+        });
+        tipster.write(&text, now, &mut self.rng)?.save(&mut place)?;
         let kept = " Your text is kept and goes out with the next look.";
-        let sat = self.sit(&mut tipster, &mut vault, all_sent);
-        let (_, progress) = sat.map_err(|stop| stop.and(kept))?;
+        let sat = self.sit(&mut [(&mut tipster, &mut place)], all_sent);
+        let progress = sat.map_err(|stop| stop.and(kept))?;
         if tipster.has_unsent() {
             return Err(given_up(&progress).and(kept));
         }
-        if leave_nothing {
-            self.leave(&mut tipster, &mut vault)?;
+        if choice.leave_nothing {
+            self.leave(&mut tipster, &mut place)?;
         }
-        self.show(&mut tipster, &mut vault)
+        self.show(&mut [(&mut tipster, &mut place)])
+    }
+
+    fn reply_and_keep_nothing(&mut self, mut tipster: Tipster, text: &str) -> Result<(), Stop> {
+        tipster
+            .write(text, native::now(), &mut self.rng)?
+            .save(&mut Forgetful)?;
+        let progress = self.sit(&mut [(&mut tipster, &mut Forgetful)], all_sent)?;
+        if tipster.has_unsent() {
+            return Err(given_up(&progress).and(" Your text is not kept here: send it again."));
+        }
+        self.show(&mut [(&mut tipster, &mut Forgetful)])
     }
 
     /// Tells the desk, then wipes.
-    fn leave(&mut self, tipster: &mut Tipster, vault: &mut VaultFile) -> Result<(), Stop> {
-        tipster.leave().save(vault)?;
-        let (_, progress) = self.sit(tipster, vault, all_sent)?;
+    fn leave(&mut self, tipster: &mut Tipster, place: &mut Place<'_>) -> Result<(), Stop> {
+        tipster.leave().save(place)?;
+        let progress = self.sit(&mut [(&mut *tipster, &mut *place)], all_sent)?;
         if tipster.is_waiting() {
             return Err(given_up(&progress).and(
                 " The desk has not been told yet, so that the conversation is still kept here; `sotto tip check` goes on.",
             ));
         }
-        vault.wipe()
+        place.wipe()
     }
 
     fn derive(&self, code: &Code) -> Result<CodeKeys, Stop> {
@@ -166,10 +186,9 @@ impl Visit {
 
     fn sit(
         &mut self,
-        tipster: &mut Tipster,
-        keeper: &mut dyn Keeper<State>,
+        people: &mut [Seat<'_>],
         is_over: impl Fn(&Progress) -> bool,
-    ) -> Result<(View, Progress), Stop> {
+    ) -> Result<Progress, Stop> {
         let times = self.rng;
         let say = self.say;
         let mut sitting = Sitting {
@@ -178,29 +197,78 @@ impl Visit {
             pace: &RealTime,
             rng: &mut self.rng,
         };
-        let mut people = [Person { tipster, keeper }];
+        let mut people: Vec<Person<'_>> = people
+            .iter_mut()
+            .map(|(tipster, keeper)| Person {
+                tipster,
+                keeper: &mut **keeper,
+            })
+            .collect();
         let sat = sitting.sit(&mut people, &Seen::default(), times, |progress| {
             say.note(&super::say::step(progress));
             is_over(progress) || progress.tries >= progress.posts + PATIENCE
         });
-        Ok(sat?)
+        Ok(sat?.1)
     }
 
-    fn show(&self, tipster: &mut Tipster, keeper: &mut dyn Keeper<State>) -> Result<(), Stop> {
-        let unread = tipster.unread();
-        let heard = Heard {
-            texts: unread
-                .iter()
-                .map(|(_, text)| Zeroizing::new(text.clone()))
-                .collect(),
-            now: native::now(),
+    fn show(&self, people: &mut [Seat<'_>]) -> Result<(), Stop> {
+        let mut words = Zeroizing::new(String::new());
+        let mut values = Vec::new();
+        let mut shown = Vec::new();
+        for (tipster, _) in people.iter() {
+            let unread = tipster.unread();
+            let texts = unread.iter().map(|(_, text)| text.clone().into());
+            let heard = Heard {
+                texts: texts.collect(),
+                now: native::now(),
+            };
+            let (said, value) = heard.said(tipster);
+            if !words.is_empty() {
+                words.push_str("\n\n");
+            }
+            words.push_str(&said);
+            values.push(value);
+            shown.push(unread.iter().map(|(id, _)| *id).collect::<Vec<u64>>());
+        }
+        let value = match values.as_slice() {
+            [one] => one.clone(),
+            several => json!({ "conversations": several }),
         };
-        let (words, value) = heard.said(tipster);
         self.say.done(&words, &value);
-        let ids: Vec<u64> = unread.iter().map(|(id, _)| *id).collect();
         // Erased only after it was shown: a crash in between shows it twice rather than never.
-        Ok(tipster.shown(&ids).save(keeper)?)
+        for ((tipster, keeper), ids) in people.iter_mut().zip(shown) {
+            tipster.shown(&ids).save(&mut **keeper)?;
+        }
+        Ok(())
     }
+}
+
+/// A person and where their conversation is kept.
+type Seat<'a> = (&'a mut Tipster, &'a mut dyn Keeper<State>);
+
+/// How a conversation is to be kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Choice {
+    pub(super) room: Room,
+    /// Nowhere, once the desk knows.
+    pub(super) leave_nothing: bool,
+}
+
+/// Where a new conversation may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Only where nothing can be overwritten.
+    Safe,
+    /// Beside those whose words are given.
+    Beside,
+    /// Wherever there is room, even where something is kept.
+    Anywhere,
+}
+
+fn not_here() -> Stop {
+    Stop::refused(
+        "no conversation is kept here for these words. If it was kept on a machine that is lost: `sotto tip reply --new` keeps it here from now on, in a place where another one may be kept; --leave-nothing keeps nothing",
+    )
 }
 
 const fn all_sent(progress: &Progress) -> bool {
@@ -216,13 +284,4 @@ fn given_up(progress: &Progress) -> Stop {
         Some(failure) => failure.into(),
         None => Stop::refused("the relay takes nothing now; try again later."),
     }
-}
-
-fn refuse_to_overwrite(dir: &StateDir, new: bool) -> Result<(), Stop> {
-    if !new && VaultFile::is_there(dir)? {
-        return Err(Stop::refused(
-            "a conversation may be kept here already. To go on with it: sotto tip reply. To forget it and begin another: --new. To keep both: another --state",
-        ));
-    }
-    Ok(())
 }

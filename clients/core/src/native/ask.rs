@@ -49,6 +49,48 @@ pub fn code_and_rest() -> Result<(Zeroizing<String>, Option<Zeroizing<String>>),
     ))
 }
 
+/// The codes of one or several conversations: lines until an empty one.
+pub fn codes() -> Result<Vec<Zeroizing<String>>, Stop> {
+    let mut all = Vec::new();
+    let is_person = io::stdin().is_terminal();
+    loop {
+        let line = if is_person {
+            let question = match all.len() {
+                0 => "Your words: ",
+                _ => "Those of another conversation, or nothing: ",
+            };
+            hidden(question)?
+        } else {
+            one_line()?
+        };
+        let words = line.trim();
+        if words.is_empty() && !all.is_empty() {
+            return Ok(all);
+        }
+        if words.is_empty() {
+            return Err(Stop::usage("no words were given"));
+        }
+        all.push(Zeroizing::new(words.to_owned()));
+    }
+}
+
+/// The next line of standard input, byte by byte, so that what follows is still there.
+fn one_line() -> Result<Zeroizing<String>, Stop> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LINE_BYTES));
+    for byte in io::stdin().lock().bytes() {
+        match byte {
+            Ok(b'\n') => break,
+            Ok(byte) if bytes.len() < LINE_BYTES => bytes.push(byte),
+            Ok(_) => return Err(Stop::usage("this line is too long for words")),
+            Err(_) => return Err(Stop::usage("standard input cannot be read")),
+        }
+    }
+    utf8(&bytes)
+}
+
+/// Longer than any eight words.
+const LINE_BYTES: usize = 4_096;
+
 /// A text from a file, or from standard input.
 pub fn text(file: Option<&Path>, invitation: &str) -> Result<Zeroizing<String>, Stop> {
     if let Some(path) = file {

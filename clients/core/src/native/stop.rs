@@ -11,6 +11,7 @@ use crate::{
     sealed::Locked,
     sitting::SittingError,
     text::TextError,
+    vault::VaultError,
 };
 
 /// A command that did not get done, with the exit code of the design: 1 refused, 2 usage,
@@ -97,6 +98,7 @@ refusals!(
     Locked,
     RowError,
     TextError,
+    VaultError,
     sotto_protocol::bundle::VerifyError,
     sotto_protocol::code::CodeError,
 );
