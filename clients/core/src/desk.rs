@@ -3,6 +3,7 @@
 //! One drainer per desk keeps its state in rows; each change names the rows it touched, which are
 //! saved before anything is sent.
 
+mod absence;
 mod board;
 mod case;
 mod identity;
@@ -29,8 +30,9 @@ use sotto_protocol::{
 };
 
 pub use self::{
+    absence::{Missed, Reach, missed, reach},
     case::{Case, Direction, Entry, Status},
-    identity::Identity,
+    identity::{Identity, SigningKey},
     inbox::Batch,
     round::{Rounded, Rounds, Shared},
     rows::{Row, RowError, Rows},

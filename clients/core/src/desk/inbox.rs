@@ -50,6 +50,7 @@ impl Desk {
         if page.records.is_empty() {
             // Everything posted so far has been tried with the prekeys of its days.
             self.erase_past(day_of(now));
+            self.note_drained(now);
         }
         if self.cursor != Some(page.cursor) {
             self.cursor = Some(page.cursor);
