@@ -9,13 +9,14 @@ use std::{
 use clap::Subcommand;
 use serde_json::{Value, json};
 use sotto_core::{
+    date,
     link::Link,
     native::{self, Entropy, Http, StateDir, Stop},
     relay::Relay,
     sitting::{Person, sit},
     tipster::{Receipts, Tipster, View},
 };
-use sotto_protocol::{bundle::Seen, code::Code};
+use sotto_protocol::{bundle::Seen, code::Code, limits::DAY_SECONDS};
 use zeroize::Zeroizing;
 
 use crate::{say::Say, vault::VaultFile};
@@ -113,14 +114,22 @@ impl Visit {
         tipster.write(&text, &mut self.rng)?.save(&mut vault)?;
         let words = code.to_words();
         let sat = self.sit(&mut Person::Known(&mut tipster, &mut vault));
-        sat.map_err(|stop| kept(stop, &words))?;
+        let view = sat.map_err(|stop| kept(stop, &words))?;
+        let silence = silence(&view, desk);
+        if let Some(sentence) = &silence {
+            self.say.note(sentence);
+        }
         let mut shown = Zeroizing::new(String::new());
         let _infallible = write!(
             shown,
             "Sent. The relay holds it until the desk has read it; it cannot read it itself.\n\n    {}\n\nThese eight words are the only way back to this conversation. Write them on paper.\nLook for an answer with: sotto tip check",
             words.as_str()
         );
-        let value = json!({ "code": words.as_str(), "receipts": receipts(tipster.receipts()) });
+        let value = json!({
+            "code": words.as_str(),
+            "receipts": receipts(tipster.receipts()),
+            "silence": silence,
+        });
         self.say.done(&shown, &value);
         Ok(())
     }
@@ -215,6 +224,25 @@ fn sentences(texts: &[&str], counts: Receipts) -> String {
     );
     out
 }
+
+/// A desk signs its keys daily: where it has not for long, nobody may be reading.
+fn silence(view: &View, desk: u16) -> Option<String> {
+    let desk = match desk {
+        0 => view.bundle.line.desks.first()?.id,
+        desk => desk,
+    };
+    let signed = view.bundle.last_signed(desk)?;
+    let is_long = view.now.saturating_sub(signed) > SILENT_DAYS * DAY_SECONDS;
+    is_long.then(|| {
+        format!(
+            "Nobody has read this line since {}, as far as can be told. The relay keeps what you send for some days only: come back and check that it was opened.",
+            date::of(signed)
+        )
+    })
+}
+
+/// A weekend and a day of grace.
+const SILENT_DAYS: u64 = 3;
 
 fn receipts(counts: Receipts) -> Value {
     json!({ "waiting": counts.waiting, "held": counts.held, "opened": counts.opened })

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ceremony;
+pub mod date;
 pub mod desk;
 pub mod keep;
 pub mod link;
