@@ -13,6 +13,7 @@ mod privacy;
 mod programs;
 mod published;
 mod refusals;
+mod rotation;
 mod seal;
 mod settings;
 mod store;

@@ -25,15 +25,15 @@ pub struct Standing {
 pub enum Task {
     /// A new line key or new roots wait for the relay: publish.
     PublishRenewal,
-    /// Renew the line key; whole days left, 0 when it has expired.
+    /// Renew the line key; days left, 0 when it has expired.
     RenewLineKey(u64),
-    /// Publish again; whole days left, 0 when the statements have expired.
+    /// Publish again; days left, 0 when the statements have expired.
     Publish(u64),
     /// A desk without a drainer closes the whole line: add one, or remove the desk.
     AddDrainer(u16),
-    /// Ask a desk for the card of its renewed signing key; whole days left of the old one.
+    /// Ask a desk for the card of its renewed signing key; days left of the old one.
     RenewDeskKey(u16, DeviceId, u64),
-    /// Ask the operator to renew the relay's keys; whole days left.
+    /// Ask the operator to renew the relay's keys; days left.
     RenewRelayKeys(u64),
 }
 
@@ -87,8 +87,8 @@ impl Book {
     }
 }
 
-/// Whole days until `until`, if they are fewer than an overlap takes.
+/// Days until `until`, begun ones too, if they are fewer than an overlap takes; 0 once it is over.
 fn soon(until: u64, now: u64) -> Option<u64> {
     let left = until.saturating_sub(now);
-    (left < KEY_OVERLAP_DAYS * DAY_SECONDS).then_some(left / DAY_SECONDS)
+    (left < KEY_OVERLAP_DAYS * DAY_SECONDS).then_some(left.div_ceil(DAY_SECONDS))
 }
