@@ -252,7 +252,7 @@ fn every_promise_names_a_test() {
 #[test]
 fn no_secret_is_an_argument() {
     let programs = Programs::new();
-    let commands: [(&str, &[&str]); 14] = [
+    let commands: [(&str, &[&str]); 21] = [
         ("sotto", &["tip", "send"]),
         ("sotto", &["tip", "check"]),
         ("sotto", &["tip", "reply"]),
@@ -261,7 +261,14 @@ fn no_secret_is_an_argument() {
         ("sotto", &["line", "device"]),
         ("sotto", &["line", "publish"]),
         ("sotto", &["line", "show"]),
+        ("sotto", &["line", "renew-key"]),
+        ("sotto", &["line", "renew-roots"]),
+        ("sotto", &["line", "renew-desk"]),
+        ("sotto", &["line", "renew-relay"]),
+        ("sotto", &["line", "remove-device"]),
+        ("sotto", &["line", "remove-desk"]),
         ("sotto-desk", &["init"]),
+        ("sotto-desk", &["card"]),
         ("sotto-desk", &["run"]),
         ("sotto-desk", &["show"]),
         ("sotto-desk", &["reply"]),

@@ -13,6 +13,7 @@ mod privacy;
 mod programs;
 mod published;
 mod refusals;
+mod rotation;
 mod schedule;
 mod seal;
 mod settings;

@@ -1,19 +1,22 @@
 //! The bundle: everything a client needs to know about a line, and why it may believe it (SPEC 5.3).
 
-use alloc::{string::String, vec::Vec};
+mod chain;
 
-use data_encoding::BASE64;
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
+use self::chain::{highest_serials, verify_desks, verify_relay};
+pub use self::chain::{
+    issued_ahead, verify_certificate, verify_desk, verify_line, verify_relay_statement,
+    verify_roots,
+};
 use crate::{
     dsse::{Dsse, DsseError},
     hash,
     id::{Fingerprint, LineId},
-    keys::SigningPublicKey,
     limits::{BUNDLE_BYTES, DAY_SECONDS},
-    statement::{
-        Boards, Certificate, DeskStatement, LineStatement, RelayStatement, RootSet, Statement,
-    },
+    statement::{Boards, DeskStatement, LineStatement},
 };
 
 /// The version of this specification.
@@ -218,6 +221,12 @@ impl Bundle {
             .max_by_key(|s| s.day)
     }
 
+    /// When `desk` last signed a key that is shown here, in unix seconds. Its drainers sign daily.
+    pub fn last_signed(&self, desk: u16) -> Option<u64> {
+        let statements = self.desks.iter().filter(|s| s.desk == desk);
+        statements.map(|statement| statement.issued).max()
+    }
+
     /// The boards as their keeper states them.
     pub fn boards(&self) -> Option<&Boards> {
         self.desks
@@ -226,160 +235,6 @@ impl Bundle {
             .max_by_key(|(serial, _)| *serial)
             .map(|(_, boards)| boards)
     }
-}
-
-/// Walks the chain of root sets. Returns the newest.
-pub fn verify_roots(
-    chain: &[Dsse],
-    line: LineId,
-    pinned: Option<Fingerprint>,
-) -> Result<RootSet, VerifyError> {
-    let mut newest: Option<RootSet> = None;
-    let mut pin_met = pinned.is_none();
-    for dsse in chain {
-        let claimed = RootSet::peek(dsse)?;
-        let set = RootSet::open(dsse, &claimed.roots, RootSet::THRESHOLD)?;
-        match &newest {
-            None if set.serial != 1 || set.fingerprint().line() != line => {
-                return Err(VerifyError::Line);
-            }
-            None => {}
-            Some(before) => {
-                RootSet::open(dsse, &before.roots, RootSet::THRESHOLD)?;
-                if before.serial.checked_add(1) != Some(set.serial) {
-                    return Err(VerifyError::Malformed);
-                }
-            }
-        }
-        pin_met |= pinned == Some(set.fingerprint());
-        newest = Some(set);
-    }
-    let newest = newest.ok_or(VerifyError::Malformed)?;
-    if pin_met {
-        Ok(newest)
-    } else {
-        Err(VerifyError::Fingerprint)
-    }
-}
-
-/// Checks the line key's certificate against the newest root set.
-pub fn verify_certificate(
-    dsse: &Dsse,
-    roots: &RootSet,
-    line: LineId,
-    now: u64,
-) -> Result<Certificate, VerifyError> {
-    let certificate = Certificate::open(dsse, &roots.roots, RootSet::THRESHOLD)?;
-    if certificate.line != line {
-        return Err(VerifyError::Line);
-    }
-    if !(certificate.not_before..certificate.not_after).contains(&now) {
-        return Err(VerifyError::Expired);
-    }
-    Ok(certificate)
-}
-
-/// Checks a line statement against the certificate.
-pub fn verify_line(
-    dsse: &Dsse,
-    certificate: &Certificate,
-    now: u64,
-) -> Result<LineStatement, VerifyError> {
-    let line: LineStatement = open_by(dsse, core::slice::from_ref(&certificate.line_key))?;
-    if line.line != certificate.line {
-        return Err(VerifyError::Line);
-    }
-    if line.min_version > VERSION {
-        return Err(VerifyError::Update);
-    }
-    if now >= line.expires || issued_ahead(line.issued, now) {
-        return Err(VerifyError::Expired);
-    }
-    Ok(line)
-}
-
-/// Checks one desk statement against the line statement, whatever its dates.
-pub fn verify_desk(dsse: &Dsse, line: &LineStatement) -> Result<DeskStatement, VerifyError> {
-    let claimed = DeskStatement::peek(dsse)?;
-    let desk = line.desks.iter().find(|desk| desk.id == claimed.desk);
-    let desk = desk.ok_or(VerifyError::Signature)?;
-    let statement: DeskStatement = open_by(dsse, &desk.signing_keys)?;
-    if statement.line == line.line {
-        Ok(statement)
-    } else {
-        Err(VerifyError::Line)
-    }
-}
-
-fn verify_desks(
-    all: &[Dsse],
-    line: &LineStatement,
-    now: u64,
-) -> Result<Vec<DeskStatement>, VerifyError> {
-    let mut desks = Vec::with_capacity(all.len());
-    for dsse in all {
-        let statement = verify_desk(dsse, line)?;
-        if now < statement.expires && !issued_ahead(statement.issued, now) {
-            desks.push(statement);
-        }
-    }
-    let today = day_of(now);
-    let usable = |id: u16| {
-        desks
-            .iter()
-            .any(|statement| statement.desk == id && statement.day <= today)
-    };
-    if !line.desks.is_empty() && line.desks.iter().all(|desk| usable(desk.id)) {
-        Ok(desks)
-    } else {
-        Err(VerifyError::NoPrekey)
-    }
-}
-
-fn verify_relay(
-    dsse: Option<&Dsse>,
-    line: &LineStatement,
-    desks: &[DeskStatement],
-    now: u64,
-) -> Result<(), VerifyError> {
-    let Some(dsse) = dsse else { return Ok(()) };
-    let key = core::slice::from_ref(&line.relay.signing_key);
-    let statement: RelayStatement = open_by(dsse, key)?;
-    if statement.line != line.line {
-        return Err(VerifyError::Line);
-    }
-    if now >= statement.expires {
-        return Err(VerifyError::Expired);
-    }
-    // No person can be shown a relay key of their own: every desk repeats the statement's hash.
-    let hash: String = BASE64.encode(&dsse.payload_hash());
-    if desks
-        .iter()
-        .all(|desk| desk.relay_statement.as_ref() == Some(&hash))
-    {
-        Ok(())
-    } else {
-        Err(VerifyError::Signature)
-    }
-}
-
-fn highest_serials(line: &LineStatement, desks: &[DeskStatement]) -> Vec<(u16, u64)> {
-    line.desks
-        .iter()
-        .filter_map(|desk| {
-            let serials = desks.iter().filter(|s| s.desk == desk.id).map(|s| s.serial);
-            serials.max().map(|serial| (desk.id, serial))
-        })
-        .collect()
-}
-
-fn open_by<S: Statement>(dsse: &Dsse, keys: &[SigningPublicKey]) -> Result<S, VerifyError> {
-    S::open(dsse, keys, 1).map_err(VerifyError::from)
-}
-
-/// A statement from tomorrow means that the clock is wrong; an hour's drift is forgiven.
-const fn issued_ahead(issued: u64, now: u64) -> bool {
-    issued > now.saturating_add(3_600)
 }
 
 /// The UTC day of an instant in unix seconds.

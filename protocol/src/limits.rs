@@ -80,10 +80,24 @@ pub const CYCLE_FUTURE_SECONDS: u64 = 86_400;
 pub const SCHEDULE_SECONDS_MAX: u64 = 3600;
 /// By so much of its interval a moment of that schedule may be early or late, in percent.
 pub const SCHEDULE_JITTER_PERCENT: u64 = 20;
+/// A statement dated further ahead than this is refused, in seconds.
+pub const CLOCK_DRIFT_SECONDS: u64 = 3_600;
+/// A serial is at most this much above the second of signing.
+pub const SERIAL_AHEAD_SECONDS: u64 = 7_200;
+/// Life of a line key and of a desk's signing key, in days.
+pub const KEY_LIFE_DAYS: u64 = 90;
+/// Days in which the key before and its successor are both good.
+pub const KEY_OVERLAP_DAYS: u64 = 30;
+/// Life of a relay's keys, in days.
+pub const RELAY_KEY_LIFE_DAYS: u64 = 365;
 /// Longest life of a line statement, in days.
 pub const STATEMENT_LIFE_DAYS: u64 = 60;
 /// Days a drainer publishes ahead.
 pub const PREKEY_DAYS_AHEAD: u32 = 14;
+/// Days a prekey's statement outlives its own day.
+pub const PREKEY_GRACE_DAYS: u64 = 14;
+/// Days after its own that a prekey's private half is kept at least.
+pub const PREKEY_KEEP_DAYS: u32 = 2;
 /// Days the relay keeps what nobody acknowledged.
 pub const RETENTION_DAYS: u64 = 14;
 /// Words of a code (SPEC 4).

@@ -1,17 +1,18 @@
 //! What the six kinds of signed statements say (SPEC 5.1).
 
+mod roster;
 mod schedule;
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub use self::roster::{DeviceEntry, DeviceRole, Roster};
 use crate::{
     dsse::{Dsse, DsseError},
-    hash,
-    id::{Board, DeviceId, Fingerprint, LineId},
+    id::{Board, Fingerprint, LineId},
     keys::{AgreementPublicKey, SealingPublicKey, SigningPublicKey},
-    limits::{DAY_SECONDS, MAX_PAGES},
+    limits::{CLOCK_DRIFT_SECONDS, DAY_SECONDS, MAX_PAGES, SERIAL_AHEAD_SECONDS},
 };
 
 pub use self::schedule::ScheduleTimings;
@@ -104,7 +105,7 @@ impl Statement for Certificate {
     const TYPE: &'static str = "application/vnd.sotto.certificate+json";
 
     fn is_sound(&self) -> bool {
-        self.not_before < self.not_after
+        self.not_before < self.not_after && serial_is_timely(self.serial, self.not_before)
     }
 }
 
@@ -115,7 +116,7 @@ pub struct DeskEntry {
     pub id: u16,
     /// What people call it.
     pub names: Texts,
-    /// Keys of its drainers that sign desk statements.
+    /// Keys of its drainers that sign desk statements; during an overlap the old and the new one.
     pub signing_keys: Vec<SigningPublicKey>,
 }
 
@@ -198,10 +199,20 @@ pub struct LineStatement {
     pub questions: Vec<serde_json::Value>,
     /// Who opens envelopes.
     pub desks: Vec<DeskEntry>,
-    /// The relay this line uses.
+    /// The relay this line uses: what devices agree with.
     pub relay: RelayKeys,
+    /// Its keys before these, during an overlap: the relay takes and signs under either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_before: Option<RelayKeys>,
     /// Timings.
     pub policy: Policy,
+}
+
+impl LineStatement {
+    /// All keys of the relay that are good now, the newest first.
+    pub fn relays(&self) -> impl Iterator<Item = &RelayKeys> {
+        core::iter::once(&self.relay).chain(&self.relay_before)
+    }
 }
 
 impl Statement for LineStatement {
@@ -210,7 +221,11 @@ impl Statement for LineStatement {
     fn is_sound(&self) -> bool {
         let ids_ascend = self.desks.is_sorted_by(|a, b| a.id < b.id);
         let ids_positive = self.desks.iter().all(|desk| desk.id > 0);
-        ids_ascend && ids_positive && self.policy.is_sound() && self.issued < self.expires
+        ids_ascend
+            && ids_positive
+            && self.policy.is_sound()
+            && self.issued < self.expires
+            && serial_is_timely(self.serial, self.issued)
     }
 }
 
@@ -292,6 +307,7 @@ impl Statement for DeskStatement {
     fn is_sound(&self) -> bool {
         self.desk > 0
             && self.issued < self.expires
+            && serial_is_timely(self.serial, self.issued)
             && self.boards.as_ref().is_none_or(Boards::is_sound)
     }
 }
@@ -314,67 +330,25 @@ impl Statement for RelayStatement {
     const TYPE: &'static str = "application/vnd.sotto.relay+json";
 
     fn is_sound(&self) -> bool {
-        self.issued < self.expires
+        self.issued < self.expires && serial_is_timely(self.serial, self.issued)
     }
 }
 
-/// What a device may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeviceRole {
-    /// Reads the inbox and writes the boards; also all a device may.
-    Drainer,
-    /// Reads and appends the desk log.
-    Device,
+/// Serials follow the clock. Whoever steals a key cannot name one so high that the owner's next
+/// statements would look older for ever.
+fn serial_is_timely(serial: u64, signed: u64) -> bool {
+    serial <= signed.saturating_add(SERIAL_AHEAD_SECONDS)
 }
 
-/// One device of a desk.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct DeviceEntry {
-    /// What it may do.
-    pub role: DeviceRole,
-    /// Its desk.
-    pub desk: u16,
-    /// Agrees request keys with the relay.
-    pub x25519: AgreementPublicKey,
-    /// Signs desk statements, if the line statement names it.
-    pub ed25519: SigningPublicKey,
-    /// Receives log keys and snapshots.
-    pub xwing: SealingPublicKey,
-}
-
-impl DeviceEntry {
-    /// First 16 bytes of the hash of its keys.
-    pub fn id(&self) -> DeviceId {
-        let hash = hash::digest(&[&self.x25519.0, &self.ed25519.0, self.xwing.0.as_slice()]);
-        DeviceId(*hash.first_chunk().unwrap_or(&[0; 16]))
-    }
-}
-
-/// The devices of a line; for relay and desks, never in the bundle.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Roster {
-    /// The line.
-    #[serde(with = "line_text")]
-    pub line: LineId,
-    /// Never goes down.
-    pub serial: u64,
-    /// When it was signed.
-    pub issued: u64,
-    /// First second it is no longer valid.
-    pub expires: u64,
-    /// `H(payload)` of the roster before, base64.
-    #[serde(default)]
-    pub previous: Option<String>,
-    /// Everybody who may sign requests.
-    pub devices: Vec<DeviceEntry>,
-}
-
-impl Statement for Roster {
-    const TYPE: &'static str = "application/vnd.sotto.roster+json";
-
-    fn is_sound(&self) -> bool {
-        self.issued < self.expires
+/// The serial of a statement signed at `now`, the last one having had `last`.
+///
+/// A `last` from a clock that was far ahead counts for nothing: nobody accepted it.
+pub fn next_serial(last: u64, now: u64) -> u64 {
+    let next = last.saturating_add(1).max(now);
+    if next > now.saturating_add(CLOCK_DRIFT_SECONDS) {
+        now
+    } else {
+        next
     }
 }
 

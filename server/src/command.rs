@@ -3,9 +3,10 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Parser, Subcommand};
+use sotto_protocol::limits::{DAY_SECONDS, KEY_OVERLAP_DAYS, RELAY_KEY_LIFE_DAYS};
 use sotto_relay::{
     admission::Open,
-    clock::SystemClock,
+    clock::{Clock as _, SystemClock},
     config::{Config, ConfigError, SAMPLE, StoreConfig},
     http::{self, Bounds},
     keys::{KeysError, RelaySecrets},
@@ -47,6 +48,13 @@ enum Command {
         /// Where they are kept.
         #[arg(long, value_name = "FILE", default_value = "relay.keys")]
         out: PathBuf,
+        /// Within a year: add new keys beside those in the file, and print the new public half for
+        /// `sotto line renew-relay`. Start the relay anew before it is published.
+        #[arg(long, conflicts_with = "forget")]
+        renew: bool,
+        /// 30 days after every line has published the new keys: drop the ones before.
+        #[arg(long)]
+        forget: bool,
     },
     /// Print a settings file with every key and its default.
     Sample,
@@ -77,7 +85,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Serve { config } => serve(load(config)?).await,
         Command::CheckConfig { config } => check(&load(config)?),
-        Command::Keys { out } => keys(&out),
+        Command::Keys {
+            out, forget: true, ..
+        } => {
+            RelaySecrets::read(&out)?.forget().replace(&out)?;
+            Ok(())
+        }
+        Command::Keys { out, renew, .. } => keys(&out, renew),
         Command::Sample => {
             print!("{SAMPLE}");
             Ok(())
@@ -90,10 +104,14 @@ fn load(file: Option<PathBuf>) -> Result<Config, Failure> {
 }
 
 fn check(config: &Config) -> Result<(), Failure> {
-    RelaySecrets::read(&config.keys)?;
+    let secrets = RelaySecrets::read(&config.keys)?;
     println!("listen    {}", config.listen);
     println!("health    {}", config.health);
-    println!("keys      {}", config.keys.display());
+    println!(
+        "keys      {}, {}",
+        config.keys.display(),
+        describe(&secrets)
+    );
     println!("store     {}", config.store);
     for pin in config.pins()? {
         println!("line      {}", pin.line.to_text());
@@ -102,18 +120,42 @@ fn check(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-fn keys(out: &std::path::Path) -> Result<(), Failure> {
+fn keys(out: &std::path::Path, renew: bool) -> Result<(), Failure> {
     let mut bytes = Zeroizing::new([0; 64]);
     #[expect(
         clippy::disallowed_methods,
         reason = "this is where the relay's secrets are made"
     )]
     getrandom::fill(bytes.as_mut_slice()).map_err(|_| Failure::Random)?;
-    let secrets = RelaySecrets::from_bytes(&bytes);
-    secrets.write(out)?;
+    let now = SystemClock.now();
+    let secrets = if renew {
+        let secrets = RelaySecrets::read(out)?.renew(&bytes, now)?;
+        secrets.replace(out)?;
+        secrets
+    } else {
+        let secrets = RelaySecrets::from_bytes(&bytes, now);
+        secrets.write(out)?;
+        secrets
+    };
     let public = serde_json::to_string(&secrets.public()).map_err(|_| KeysError::Damaged)?;
     println!("{public}");
     Ok(())
+}
+
+/// How old the keys are, and whether older ones wait to be dropped.
+fn describe(secrets: &RelaySecrets) -> String {
+    let age = |made: u64| SystemClock.now().saturating_sub(made) / DAY_SECONDS;
+    let mut words = match secrets.made().map(age) {
+        Some(days) if days + KEY_OVERLAP_DAYS > RELAY_KEY_LIFE_DAYS => {
+            format!("{days} days old; renew them: sotto-relay keys --renew")
+        }
+        Some(days) => format!("{days} days old"),
+        None => "of unknown age".to_owned(),
+    };
+    if secrets.is_overlapping() {
+        words.push_str("; the keys before are still accepted where a line names them");
+    }
+    words
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use sotto_protocol::{
-    bundle::{Pin, day_of},
+    bundle::Pin,
     drain::{Cursor, DrainPage},
     envelope::{Class, EnvelopeHeader},
     hash,
@@ -204,7 +204,8 @@ impl Relay {
             self.store
                 .sweep(line, now.saturating_sub(kept), now)
                 .await?;
-            let past = statements::past(&self.store.statements(line).await?, day_of(now));
+            let stored = self.store.statements(line).await?;
+            let past = statements::past(line, &stored, now);
             self.store.remove_statements(line, &past).await?;
         }
         Ok(())

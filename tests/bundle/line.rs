@@ -139,6 +139,7 @@ fn line_statement(id: LineId, policy: Policy) -> LineStatement {
             signing_key: secret(RELAY_KEY).public(),
             x25519: AgreementPublicKey([8; 32]),
         },
+        relay_before: None,
         policy,
     }
 }

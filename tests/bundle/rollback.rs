@@ -1,10 +1,15 @@
 //! Serials never go down, also where a relay leaves something out.
 
-use sotto_protocol::bundle::{Seen, VerifyError};
+use data_encoding::BASE64;
+use sotto_protocol::{
+    bundle::{Seen, VerifyError},
+    keys::AgreementPublicKey,
+    statement::{RelayKeys, RelayStatement, Statement as _, next_serial},
+};
 
 use super::{
     edges::{OTHER_KEY, other_desk, with_desk},
-    line::{FIRST, Line, SECOND, root_set, signed},
+    line::{DAY, FIRST, Line, NOW, SECOND, root_set, secret, signed},
 };
 
 #[test]
@@ -65,4 +70,52 @@ fn a_desk_that_was_left_out_is_remembered() {
     let lower = with_second(8, &seen);
     assert_eq!(lower.unwrap_err(), VerifyError::RolledBack);
     with_second(9, &seen).unwrap();
+}
+
+/// Whoever steals a key cannot name a serial that shuts its owner out for ever.
+#[test]
+fn serials_follow_the_clock() {
+    let bends: [fn(&mut Line, u64); 3] = [
+        |line, ahead| line.certificate.serial = line.certificate.not_before + ahead,
+        |line, ahead| line.statement.serial = line.statement.issued + ahead,
+        |line, ahead| line.desks[0].serial = line.desks[0].issued + ahead,
+    ];
+    for bend in bends {
+        let mut line = Line::new();
+        bend(&mut line, 7_200);
+        line.verify().unwrap();
+        bend(&mut line, 7_201);
+        assert_eq!(line.error(), VerifyError::Malformed);
+    }
+    assert_eq!(next_serial(5, 1_000), 1_000);
+    assert_eq!(next_serial(1_000, 1_000), 1_001);
+    assert_eq!(next_serial(4_599, 1_000), 4_600);
+    assert_eq!(next_serial(4_600, 1_000), 1_000, "a clock that was ahead");
+    assert_eq!(next_serial(u64::MAX, 1_000), 1_000);
+}
+
+/// During an overlap the relay's statement may be by its old key or by its new one.
+#[test]
+fn a_relay_signs_under_either_of_two_keys() {
+    let mut line = Line::new();
+    let relay = RelayStatement {
+        line: line.pin.line,
+        serial: 1,
+        issued: NOW,
+        expires: NOW + DAY,
+    };
+    let hash = BASE64.encode(&relay.to_dsse().payload_hash());
+    for desk in &mut line.desks {
+        desk.relay_statement = Some(hash.clone());
+    }
+    line.relay = Some(relay);
+    line.verify().unwrap();
+    let newer = RelayKeys {
+        signing_key: secret(31).public(),
+        x25519: AgreementPublicKey([9; 32]),
+    };
+    let before = core::mem::replace(&mut line.statement.relay, newer);
+    assert_eq!(line.error(), VerifyError::Signature);
+    line.statement.relay_before = Some(before);
+    line.verify().unwrap();
 }

@@ -15,7 +15,7 @@ use http_body_util::BodyExt as _;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use sotto_core::{
-    ceremony::{self, Beginning, LineKeys},
+    ceremony::{self, Beginning, LineKeys, Roots},
     link::Link,
     pace::Pace,
     relay::Relay as Client,
@@ -115,10 +115,13 @@ pub struct World {
     pub clock: TestClock,
     /// The administrator's keys.
     pub line: LineKeys,
+    /// The line's root keys, as they are fetched from where they are kept.
+    pub roots: Roots,
     /// The relay's store, to look into.
     pub store: Arc<dyn Store>,
     runtime: Runtime,
     app: Router,
+    secret: Zeroizing<[u8; 64]>,
     seen: RefCell<Vec<Seen>>,
     tamper: RefCell<Option<Tamper>>,
     redis: Option<RedisServer>,
@@ -163,25 +166,17 @@ impl World {
         };
         let mut secret = Zeroizing::new([0; 64]);
         rng.fill_bytes(secret.as_mut_slice());
-        let secrets = RelaySecrets::from_bytes(&secret);
-        let (_, line) = ceremony::begin(beginning(&secrets), clock.read(), &mut rng);
-        let relay = Relay::new(
-            Arc::clone(&store),
-            Arc::new(clock.clone()),
-            Arc::new(Open),
-            secrets,
-            &[line.book.pin().unwrap()],
-        );
-        let bounds = Bounds {
-            in_flight: 64,
-            request_timeout: Duration::from_secs(30),
-        };
+        let secrets = RelaySecrets::from_bytes(&secret, BEGIN);
+        let (roots, line) = ceremony::begin(beginning(&secrets), clock.read(), &mut rng);
+        let pin = line.book.pin().unwrap();
         Self {
-            app: app(Arc::new(relay), bounds),
+            app: serve(&store, &clock, secrets, pin),
             clock,
             line,
+            roots,
             store,
             runtime,
+            secret,
             seen: RefCell::default(),
             tamper: RefCell::default(),
             redis,
@@ -216,9 +211,26 @@ impl World {
     /// Signs and puts what the administrator has to say now.
     pub fn publish(&mut self) {
         let publication = self.line.publish(self.clock.read()).unwrap();
-        for (kind, dsse) in publication.0 {
+        for (kind, dsse) in &publication.0 {
             self.relay().put_statement(kind, dsse.to_json()).unwrap();
         }
+        self.line.accepted(&publication).unwrap();
+    }
+
+    /// The relay as it began, for its renewed keys.
+    pub fn secrets(&self) -> RelaySecrets {
+        RelaySecrets::from_bytes(&self.secret, BEGIN)
+    }
+
+    /// Starts the relay anew on its store.
+    pub fn restart(&mut self, secrets: RelaySecrets, pin: Pin) {
+        self.app = serve(&self.store, &self.clock, secrets, pin);
+    }
+
+    /// What the relay's task does every ten minutes: deletes what is past.
+    pub fn sweep(&self) {
+        let relay = relay_of(&self.store, &self.clock, self.secrets(), self.pin());
+        self.block_on(relay.sweep()).unwrap();
     }
 
     /// From now on every answer passes through `tamper`.
@@ -305,6 +317,19 @@ pub fn policy() -> Policy {
         drain_seconds: 60,
         schedule: ScheduleTimings::default(),
     }
+}
+
+fn relay_of(store: &Arc<dyn Store>, clock: &TestClock, secrets: RelaySecrets, pin: Pin) -> Relay {
+    let (store, clock) = (Arc::clone(store), Arc::new(clock.clone()));
+    Relay::new(store, clock, Arc::new(Open), secrets, &[pin])
+}
+
+fn serve(store: &Arc<dyn Store>, clock: &TestClock, secrets: RelaySecrets, pin: Pin) -> Router {
+    let bounds = Bounds {
+        in_flight: 64,
+        request_timeout: Duration::from_secs(30),
+    };
+    app(Arc::new(relay_of(store, clock, secrets, pin)), bounds)
 }
 
 fn beginning(secrets: &RelaySecrets) -> Beginning {

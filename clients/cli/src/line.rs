@@ -1,8 +1,11 @@
 //! `sotto line`: the ceremony, and what the administrator publishes.
 
+mod open;
+mod renew;
+mod show;
+
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
@@ -10,11 +13,10 @@ use std::{
 use clap::{Args, Subcommand};
 use serde_json::json;
 use sotto_core::{
-    ceremony::{self, Beginning, Book, DeviceCard, LineKeys},
+    ceremony::{self, Beginning, DeviceCard},
     keep::KeepError,
     link::Link,
-    native::{self, Entropy, Http, StateDir, Stop},
-    relay::Relay,
+    native::{self, Entropy, StateDir, Stop},
     sealed,
 };
 use sotto_protocol::{
@@ -22,6 +24,11 @@ use sotto_protocol::{
     statement::{DeviceRole, Policy, RelayKeys, ScheduleTimings, Texts},
 };
 
+use self::{
+    open::{LINE, Open, ROOTS, RootsFile, Unlock},
+    renew::NewRoots,
+    show::{link, show},
+};
 use crate::say::Say;
 
 /// The administrator's commands, in the order they are needed.
@@ -54,18 +61,54 @@ pub(crate) enum Command {
         #[command(flatten)]
         unlock: Unlock,
     },
-    /// Print the line's link, its fingerprint, and what the relay's settings need.
+    /// Make a new line key and publish it. Needs the root keys; every 60 days, at the latest after 90.
+    RenewKey {
+        #[command(flatten)]
+        roots: RootsFile,
+        #[command(flatten)]
+        unlock: Unlock,
+    },
+    /// Replace the root keys and the line key, and publish. The line and its old links stay.
+    RenewRoots {
+        #[command(flatten)]
+        roots: NewRoots,
+        #[command(flatten)]
+        unlock: Unlock,
+    },
+    /// Take a drainer's new signing key, from the card that `sotto-desk card --renew` wrote.
+    RenewDesk {
+        /// The card.
+        card: PathBuf,
+        #[command(flatten)]
+        unlock: Unlock,
+    },
+    /// Take the relay's new keys, as `sotto-relay keys --renew` printed them.
+    RenewRelay {
+        /// The file with them.
+        keys: PathBuf,
+        #[command(flatten)]
+        unlock: Unlock,
+    },
+    /// Remove a device that was lost or is out of use.
+    RemoveDevice {
+        /// Its id, as `sotto line show` prints it.
+        device: String,
+        #[command(flatten)]
+        unlock: Unlock,
+    },
+    /// Remove a desk with all its devices.
+    RemoveDesk {
+        /// Its number.
+        desk: u16,
+        #[command(flatten)]
+        unlock: Unlock,
+    },
+    /// Print the line's link, its fingerprint, what the relay's settings need, until when everything
+    /// is good and what is to be done.
     Show {
         #[command(flatten)]
         unlock: Unlock,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Unlock {
-    /// A file whose first line is the passphrase [default: ask].
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -95,24 +138,15 @@ pub(crate) struct Init {
     unlock: Unlock,
 }
 
-/// Needed to begin and once per 90 days; belongs on a medium of its own, offline.
-const ROOTS: &str = "roots.sealed";
-const LINE: &str = "line.sealed";
-
 pub(crate) fn run(command: Command, state: &Path, say: Say) -> Result<(), Stop> {
     let mut rng = native::entropy()?;
+    let rng = &mut rng;
     let dir = StateDir::open(state)?;
     let _lock = dir.lock()?;
+    let open = |unlock: &Unlock| Open::read(&dir, unlock);
     match command {
-        Command::Init(init) => begin(&dir, init, say, &mut rng),
-        Command::Desk { name, unlock } => {
-            let mut open = Open::read(&dir, &unlock)?;
-            let id = open.keys.add_desk(named(name))?;
-            open.write(&mut rng)?;
-            let words = format!("Desk {id} added. It is part of the line once you publish.");
-            say.done(&words, &json!({ "desk": id }));
-            Ok(())
-        }
+        Command::Init(init) => begin(&dir, init, say, rng),
+        Command::Desk { name, unlock } => add_desk(&mut open(&unlock)?, name, say, rng),
         Command::Device {
             card,
             desk,
@@ -120,20 +154,33 @@ pub(crate) fn run(command: Command, state: &Path, say: Say) -> Result<(), Stop> 
             unlock,
         } => {
             let card = read_card(&card)?;
-            let mut open = Open::read(&dir, &unlock)?;
             let role = if reader {
                 DeviceRole::Device
             } else {
                 DeviceRole::Drainer
             };
-            open.keys.add_device(card, desk, role)?;
-            open.write(&mut rng)?;
-            let words = format!("Device added to desk {desk}. It may work once you publish.");
-            say.done(&words, &json!({ "desk": desk }));
-            Ok(())
+            add_device(&mut open(&unlock)?, card, (desk, role), say, rng)
         }
-        Command::Publish { unlock } => publish(&mut Open::read(&dir, &unlock)?, say, &mut rng),
-        Command::Show { unlock } => show(&Open::read(&dir, &unlock)?.keys.book, say),
+        Command::Publish { unlock } => renew::publish(&mut open(&unlock)?, say, rng),
+        Command::RenewKey { roots, unlock } => {
+            renew::line_key(&mut open(&unlock)?, &roots, say, rng)
+        }
+        Command::RenewRoots { roots, unlock } => {
+            renew::roots(&mut open(&unlock)?, &roots, say, rng)
+        }
+        Command::RenewDesk { card, unlock } => {
+            let card = read_card(&card)?;
+            renew_desk(&mut open(&unlock)?, card, say, rng)
+        }
+        Command::RenewRelay { keys, unlock } => {
+            let keys = read_relay_keys(&keys)?;
+            renew::relay(&mut open(&unlock)?, keys, say, rng)
+        }
+        Command::RemoveDevice { device, unlock } => {
+            renew::remove_device(&mut open(&unlock)?, &device, say, rng)
+        }
+        Command::RemoveDesk { desk, unlock } => remove_desk(&mut open(&unlock)?, desk, say, rng),
+        Command::Show { unlock } => show(&open(&unlock)?.keys.book, say),
     }
 }
 
@@ -161,6 +208,52 @@ fn schedule(seconds: Option<&str>) -> Result<ScheduleTimings, Stop> {
 }
 
 const SCHEDULE_USAGE: &str = "--schedule takes five numbers of seconds, each from 1 to 3600, and later ones are at least as long: 180,45,120,15,60";
+fn add_desk(open: &mut Open<'_>, name: String, say: Say, rng: &mut Entropy) -> Result<(), Stop> {
+    let id = open.keys.add_desk(named(name))?;
+    open.write(rng)?;
+    let words = format!("Desk {id} added. It is part of the line once you publish.");
+    say.done(&words, &json!({ "desk": id }));
+    Ok(())
+}
+
+fn add_device(
+    open: &mut Open<'_>,
+    card: DeviceCard,
+    (desk, role): (u16, DeviceRole),
+    say: Say,
+    rng: &mut Entropy,
+) -> Result<(), Stop> {
+    open.keys.add_device(card, desk, role)?;
+    open.write(rng)?;
+    let words = format!("Device added to desk {desk}. It may work once you publish.");
+    say.done(&words, &json!({ "desk": desk }));
+    Ok(())
+}
+
+fn renew_desk(
+    open: &mut Open<'_>,
+    card: DeviceCard,
+    say: Say,
+    rng: &mut Entropy,
+) -> Result<(), Stop> {
+    let desk = open.keys.renew_desk_key(card)?;
+    open.write(rng)?;
+    let words = format!(
+        "The new signing key of desk {desk} is noted. Publish; the one before stays good for 30 days from then."
+    );
+    say.done(&words, &json!({ "desk": desk }));
+    Ok(())
+}
+
+fn remove_desk(open: &mut Open<'_>, desk: u16, say: Say, rng: &mut Entropy) -> Result<(), Stop> {
+    let devices = open.keys.remove_desk(desk)?;
+    open.write(rng)?;
+    let words = format!(
+        "Desk {desk} and its {devices} device(s) removed. The relay refuses them once you publish."
+    );
+    say.done(&words, &json!({ "desk": desk, "devices": devices }));
+    Ok(())
+}
 
 fn begin(dir: &StateDir, init: Init, say: Say, rng: &mut Entropy) -> Result<(), Stop> {
     if dir.read(LINE)?.is_some() {
@@ -197,87 +290,10 @@ fn begin(dir: &StateDir, init: Init, say: Say, rng: &mut Entropy) -> Result<(), 
     let sealed = sealed::seal_file(&passphrase, &keys.to_bytes(), rng)?;
     dir.write(LINE, &sealed).map_err(|_| KeepError)?;
     say.note(&format!(
-        "The root keys are in {}. Move that file to a medium you keep offline; it is needed again in 90 days.",
+        "The root keys are in {}. Move that file to a medium you keep offline; it is needed again within 90 days, for `sotto line renew-key`.",
         dir.path(ROOTS).display()
     ));
     show(&keys.book, say)
-}
-
-fn publish(open: &mut Open<'_>, say: Say, rng: &mut Entropy) -> Result<(), Stop> {
-    let publication = open.keys.publish(native::now())?;
-    // The serial is kept before it is used, so that it is never used twice.
-    open.write(rng)?;
-    let link = link(&open.keys.book)?;
-    let http = Http::new(&link.base);
-    let relay = Relay::new(&http, link.pin.line);
-    for (kind, dsse) in publication.0 {
-        relay.put_statement(kind, dsse.to_json())?;
-    }
-    let words = "Published. Valid for 60 days; publish again before they have passed.";
-    say.done(words, &json!({ "link": link.to_text() }));
-    Ok(())
-}
-
-fn show(book: &Book, say: Say) -> Result<(), Stop> {
-    let link = link(book)?;
-    let (line, fp) = (link.pin.line.to_text(), link.pin.fingerprint.to_text());
-    let mut words = format!(
-        "Link for tipsters:\n\n    {}\n\nFingerprint, to be compared whole:\n\n    {fp}\n\nFor the relay's settings:\n\n    [[lines]]\n    fp = \"{fp}\"\n",
-        link.to_text()
-    );
-    for desk in &book.desks {
-        let devices = book.devices.iter().filter(|device| device.desk == desk.id);
-        let name = desk.names.values().next().map_or("", String::as_str);
-        let _infallible = write!(
-            words,
-            "\nDesk {}: {name}, {} device(s)",
-            desk.id,
-            devices.count()
-        );
-    }
-    let desks: Vec<_> = book
-        .desks
-        .iter()
-        .map(|desk| json!({ "id": desk.id, "names": desk.names }))
-        .collect();
-    let value = json!({ "link": link.to_text(), "line": line, "fp": fp, "desks": desks });
-    say.done(words.trim_end(), &value);
-    Ok(())
-}
-
-/// The administrator's file, unlocked.
-struct Open<'d> {
-    dir: &'d StateDir,
-    passphrase: zeroize::Zeroizing<String>,
-    keys: LineKeys,
-}
-
-impl<'d> Open<'d> {
-    fn read(dir: &'d StateDir, unlock: &Unlock) -> Result<Self, Stop> {
-        let sealed = dir.read(LINE)?.ok_or_else(|| {
-            Stop::refused("there is no line in this directory; `sotto line init` makes one")
-        })?;
-        let passphrase = native::passphrase(unlock.passphrase_file.as_deref(), false)?;
-        let bytes = sealed::open_file(&passphrase, &sealed)?;
-        let keys = LineKeys::from_bytes(&bytes)?;
-        Ok(Self {
-            dir,
-            passphrase,
-            keys,
-        })
-    }
-
-    fn write(&self, rng: &mut Entropy) -> Result<(), Stop> {
-        let sealed = sealed::seal_file(&self.passphrase, &self.keys.to_bytes(), rng)?;
-        Ok(self.dir.write(LINE, &sealed).map_err(|_| KeepError)?)
-    }
-}
-
-fn link(book: &Book) -> Result<Link, Stop> {
-    Ok(Link {
-        base: book.base.clone(),
-        pin: book.pin()?,
-    })
 }
 
 fn named(name: String) -> Texts {

@@ -3,6 +3,7 @@
 //! One drainer per desk keeps its state in rows; each change names the rows it touched, which are
 //! saved before anything is sent.
 
+mod absence;
 mod board;
 mod case;
 mod entry;
@@ -34,9 +35,10 @@ use sotto_protocol::{
 };
 
 pub use self::{
+    absence::{Missed, Reach, missed, reach},
     case::Case,
     entry::{Direction, Entry, Status},
-    identity::Identity,
+    identity::{Identity, SigningKey},
     inbox::Batch,
     round::{Rounded, Rounds, Shared},
     rows::{Row, RowError, Rows},

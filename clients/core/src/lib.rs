@@ -7,6 +7,7 @@
 
 mod bytes;
 pub mod ceremony;
+pub mod date;
 pub mod desk;
 pub mod draws;
 pub mod keep;

@@ -8,12 +8,13 @@ use std::{
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use sotto_core::{
+    ceremony::DeviceCard,
     desk::{Case, Desk, DeskError, Direction, Identity, Shared as _, Status},
     link::Link,
     native::{self, Entropy, StateDir, Stop},
 };
 
-use crate::{drainer::Drainer, say::Say, store::Store};
+use crate::{drainer::Drainer, say::Say, standing, store::Store};
 
 /// Read what people tell your line, and answer them.
 ///
@@ -43,6 +44,15 @@ enum Command {
         /// The line's link, from `sotto line show`, in quotation marks.
         #[arg(long)]
         link: String,
+        /// Where the card is written.
+        #[arg(long, value_name = "FILE", default_value = "device.json")]
+        card: PathBuf,
+    },
+    /// Write the card for the line's administrator again, with a new signing key if asked for.
+    Card {
+        /// Make a new signing key: every 60 days, at the latest after 90.
+        #[arg(long)]
+        renew: bool,
         /// Where the card is written.
         #[arg(long, value_name = "FILE", default_value = "device.json")]
         card: PathBuf,
@@ -91,6 +101,7 @@ pub(crate) fn run(arguments: Arguments, say: Say) -> Result<(), Stop> {
         Command::Init { .. } => Ok(()),
         Command::Run { once: true } => Drainer::new(store, rng, say)?.round().map(drop),
         Command::Run { once: false } => Drainer::new(store, rng, say)?.run(),
+        Command::Card { renew, card } => write_renewed(&mut store, renew, &card, rng, say),
         Command::List => store.with(|desk, _| {
             list(desk, say);
             Ok(())
@@ -122,15 +133,42 @@ fn init(
     }
     let passphrase = native::passphrase(passphrase_file, true)?;
     let identity = Identity::make(link, &mut rng);
-    let text = serde_json::to_vec_pretty(&identity.card()).unwrap_or_default();
-    std::fs::write(card, text)
-        .map_err(|_| Stop::refused(format!("{} cannot be written", card.display())))?;
+    write_card(&identity.card(), card)?;
     Store::make(dir, &passphrase, identity, rng)?;
     let words = format!(
         "Give {} to the line's administrator, for `sotto line device`. It holds no secret.",
         card.display()
     );
     say.done(&words, &json!({ "card": card }));
+    Ok(())
+}
+
+fn write_card(card: &DeviceCard, path: &Path) -> Result<(), Stop> {
+    let text = serde_json::to_vec_pretty(card).unwrap_or_default();
+    std::fs::write(path, text)
+        .map_err(|_| Stop::refused(format!("{} cannot be written", path.display())))
+}
+
+fn write_renewed(
+    store: &mut Store,
+    renew: bool,
+    path: &Path,
+    mut rng: Entropy,
+    say: Say,
+) -> Result<(), Stop> {
+    let card = store.with(|desk, keeper| {
+        if renew {
+            Ok(desk.renew_signing_key(&mut rng).save(keeper)?)
+        } else {
+            Ok(desk.identity().card())
+        }
+    })?;
+    write_card(&card, path)?;
+    let words = format!(
+        "Give {} to the line's administrator, for `sotto line renew-desk`. It holds no secret. Nothing changes here until it is published.",
+        path.display()
+    );
+    say.done(&words, &json!({ "card": path }));
     Ok(())
 }
 
@@ -157,6 +195,9 @@ fn list(desk: &Desk, say: Say) {
     }
     if rows.is_empty() {
         words.push_str("Nothing yet.");
+    }
+    for (sentence, _) in standing::all(desk, native::now()) {
+        let _infallible = write!(words, "\n{sentence}");
     }
     say.done(words.trim_end(), &Value::Array(rows));
 }

@@ -10,7 +10,7 @@ use sotto_core::{
 };
 use sotto_protocol::{bundle::Pin, statement::Policy};
 
-use crate::{say::Say, store::Store};
+use crate::{say::Say, standing, store::Store};
 
 /// Everything one round needs.
 pub(crate) struct Drainer {
@@ -19,6 +19,8 @@ pub(crate) struct Drainer {
     pin: Pin,
     rng: Entropy,
     say: Say,
+    /// The absence that was spoken of last, by when it began.
+    told: Option<u64>,
 }
 
 /// The longest rest, so that a changed line statement is noticed.
@@ -30,13 +32,21 @@ const REST_AFTER_FAILURE: Duration = Duration::from_secs(2);
 
 impl Drainer {
     pub(crate) fn new(mut store: Store, rng: Entropy, say: Say) -> Result<Self, Stop> {
-        let link = store.with(|desk, _| Ok(desk.identity().link().clone()))?;
+        let (link, told, reach) = store.with(|desk, _| {
+            let told = desk.missed().last().map(|missed| missed.since);
+            let link = desk.identity().link().clone();
+            Ok((link, told, standing::reach(desk)))
+        })?;
+        if let Some((words, value)) = reach {
+            say.event(&words, &value);
+        }
         Ok(Self {
             store,
             http: Http::new(&link.base),
             pin: link.pin,
             rng,
             say,
+            told,
         })
     }
 
@@ -80,12 +90,29 @@ impl Drainer {
         if statements > 0 {
             let words = format!("Keys for {statements} days published.");
             self.say.event(&words, &json!({ "published": statements }));
+            self.tell_standing()?;
         }
         if texts > 0 {
             let words = format!("{texts} new; `sotto-desk list` shows it.");
             self.say.event(&words, &json!({ "new": texts }));
         }
         Ok(policy)
+    }
+
+    /// With every publication, thus daily and after every absence.
+    fn tell_standing(&mut self) -> Result<(), Stop> {
+        let now = native::now();
+        let (missed, key) = self.store.with(|desk, _| {
+            let missed = desk.missed().last().copied();
+            Ok((missed, standing::signing_key(desk, now)))
+        })?;
+        let since = missed.map(|missed| missed.since);
+        let news = missed.filter(|_| since != self.told);
+        self.told = since;
+        for (words, value) in news.as_ref().map(standing::missed).into_iter().chain(key) {
+            self.say.event(&words, &value);
+        }
+        Ok(())
     }
 
     fn rest(&mut self, policy: &Policy) -> Result<(), Stop> {

@@ -9,6 +9,7 @@
 mod command;
 mod drainer;
 mod say;
+mod standing;
 mod store;
 
 use std::process::ExitCode;

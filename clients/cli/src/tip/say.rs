@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use sotto_core::{
+    date,
     native::Stop,
     sitting::Progress,
-    tipster::{Sent, Stage, Tipster},
+    tipster::{Sent, Stage, Tipster, View},
 };
+use sotto_protocol::limits::DAY_SECONDS;
 use zeroize::Zeroizing;
 
 /// Days after which it is said that nobody has opened something.
@@ -78,19 +80,41 @@ impl Heard {
 pub(super) fn sent(
     words: &str,
     tipster: &Tipster,
-    leave_nothing: bool,
+    (leave_nothing, silence): (bool, Option<String>),
 ) -> (Zeroizing<String>, Value) {
     let where_kept = if leave_nothing {
         "Nothing is kept on this machine. Come back and check that it was received: nothing is sent again by itself."
     } else {
         "Look for an answer with: sotto tip check"
     };
+    let warning = silence
+        .as_ref()
+        .map_or_else(String::new, |silence| format!("\n{silence}"));
     let said = format!(
-        "Sent. The relay holds it until the desk has read it; it cannot read it itself.\n\n    {words}\n\nThese eight words are the only way back to this conversation. Write them on paper.\n{where_kept}"
+        "Sent. The relay holds it until the desk has read it; it cannot read it itself.\n\n    {words}\n\nThese eight words are the only way back to this conversation. Write them on paper.\n{where_kept}{warning}"
     );
-    let value = json!({ "code": words, "receipts": counts(tipster) });
+    let value = json!({ "code": words, "receipts": counts(tipster), "silence": silence });
     (Zeroizing::new(said), value)
 }
+
+/// A desk signs its keys daily: where it has not for long, nobody may be reading.
+pub(super) fn silence(view: &View, desk: u16) -> Option<String> {
+    let desk = match desk {
+        0 => view.bundle.line.desks.first()?.id,
+        desk => desk,
+    };
+    let signed = view.bundle.last_signed(desk)?;
+    let is_long = view.now.saturating_sub(signed) > SILENT_DAYS * DAY_SECONDS;
+    is_long.then(|| {
+        format!(
+            "Nobody has read this line since {}, as far as can be told. The relay keeps what you send for some days only: come back and check that it was opened.",
+            date::of(signed)
+        )
+    })
+}
+
+/// A weekend and a day of grace.
+const SILENT_DAYS: u64 = 3;
 
 /// One step of a sitting.
 pub(super) fn step(progress: &Progress) -> String {

@@ -9,7 +9,7 @@ use sotto_core::{
     native::{self, Entropy, Http, RealTime, StateDir, Stop},
     relay::Relay,
     sitting::{Person, Progress, Sitting},
-    tipster::{State, Tipster},
+    tipster::{State, Tipster, View},
 };
 use sotto_protocol::{
     bundle::Seen,
@@ -17,7 +17,7 @@ use sotto_protocol::{
 };
 use zeroize::Zeroizing;
 
-use super::say::{Heard, kept, no_memory, sent};
+use super::say::{Heard, kept, no_memory, sent, silence};
 use crate::{
     say::Say,
     vault::{Forgetful, Place, VaultFile},
@@ -75,15 +75,17 @@ impl Visit {
         written.save(&mut place)?;
         let words = code.to_words();
         let sat = self.sit(&mut [(&mut tipster, &mut place)], all_sent);
-        let progress = sat.map_err(|stop| kept(stop, &words))?;
+        let (view, progress) = sat.map_err(|stop| kept(stop, &words))?;
         if tipster.has_unsent() {
             return Err(kept(given_up(&progress), &words));
         }
+        let silence = silence(&view, desk);
         if choice.leave_nothing {
             self.leave(&mut tipster, &mut place)
                 .map_err(|stop| kept(stop, &words))?;
         }
-        let (said, value) = sent(&words, &tipster, choice.leave_nothing);
+        let how = (choice.leave_nothing, silence);
+        let (said, value) = sent(&words, &tipster, how);
         self.say.done(&said, &value);
         Ok(())
     }
@@ -147,7 +149,7 @@ impl Visit {
         tipster.write(&text, now, &mut self.rng)?.save(&mut place)?;
         let kept = " Your text is kept and goes out with the next look.";
         let sat = self.sit(&mut [(&mut tipster, &mut place)], all_sent);
-        let progress = sat.map_err(|stop| stop.and(kept))?;
+        let (_, progress) = sat.map_err(|stop| stop.and(kept))?;
         if tipster.has_unsent() {
             return Err(given_up(&progress).and(kept));
         }
@@ -161,7 +163,7 @@ impl Visit {
         tipster
             .write(text, native::now(), &mut self.rng)?
             .save(&mut Forgetful)?;
-        let progress = self.sit(&mut [(&mut tipster, &mut Forgetful)], all_sent)?;
+        let (_, progress) = self.sit(&mut [(&mut tipster, &mut Forgetful)], all_sent)?;
         if tipster.has_unsent() {
             return Err(given_up(&progress).and(" Your text is not kept here: send it again."));
         }
@@ -171,7 +173,7 @@ impl Visit {
     /// Tells the desk, then wipes.
     fn leave(&mut self, tipster: &mut Tipster, place: &mut Place<'_>) -> Result<(), Stop> {
         tipster.leave().save(place)?;
-        let progress = self.sit(&mut [(&mut *tipster, &mut *place)], all_sent)?;
+        let (_, progress) = self.sit(&mut [(&mut *tipster, &mut *place)], all_sent)?;
         if tipster.is_waiting() {
             return Err(given_up(&progress).and(
                 " The desk has not been told yet, so that the conversation is still kept here; `sotto tip check` goes on.",
@@ -188,7 +190,7 @@ impl Visit {
         &mut self,
         people: &mut [Seat<'_>],
         is_over: impl Fn(&Progress) -> bool,
-    ) -> Result<Progress, Stop> {
+    ) -> Result<(View, Progress), Stop> {
         let times = self.rng;
         let say = self.say;
         let mut sitting = Sitting {
@@ -208,7 +210,7 @@ impl Visit {
             say.note(&super::say::step(progress));
             is_over(progress) || progress.tries >= progress.posts + PATIENCE
         });
-        Ok(sat?.1)
+        Ok(sat?)
     }
 
     fn show(&self, people: &mut [Seat<'_>]) -> Result<(), Stop> {

@@ -51,6 +51,7 @@ impl Desk {
             // Everything posted so far has been tried with the prekeys of its days.
             self.erase_past(day_of(now));
             self.expire(now);
+            self.note_drained(now);
         }
         if self.cursor != Some(page.cursor) {
             self.cursor = Some(page.cursor);

@@ -6,12 +6,15 @@ use rand_core::CryptoRng;
 use sotto_protocol::id::Board;
 use sotto_protocol::{
     bundle::{Published, day_of},
-    limits::{DAY_SECONDS, MAX_PAGES, PREKEY_DAYS_AHEAD},
+    limits::{DAY_SECONDS, MAX_PAGES, PREKEY_DAYS_AHEAD, PREKEY_GRACE_DAYS, PREKEY_KEEP_DAYS},
     secret::SealingSecret,
-    statement::{BoardSize, Boards, DeskStatement, Policy, Statement},
+    statement::{BoardSize, Boards, DeskStatement, LineStatement, Policy, Statement, next_serial},
 };
 
-use super::{Desk, Row};
+use super::{
+    Desk, Row,
+    absence::{Presence, retention},
+};
 
 /// Private halves, and what was last published.
 #[derive(Debug)]
@@ -21,6 +24,7 @@ pub(super) struct Prekeys {
     /// The UTC day of the last publication; 0 before the first.
     pub(super) published: u32,
     pub(super) boards: Boards,
+    pub(super) presence: Presence,
 }
 
 impl Default for Prekeys {
@@ -37,16 +41,13 @@ impl Default for Prekeys {
                 new: smallest.clone(),
                 old: smallest,
             },
+            presence: Presence::default(),
         }
     }
 }
 
 /// Pages of a board that has hardly anything on it.
 const SMALLEST_BOARD: u32 = 4;
-/// Days a statement outlives its own day, so that a drainer's weekend does not close the line.
-const GRACE_DAYS: u64 = 14;
-/// Days after its own that a prekey is kept for what was sealed just before it changed.
-const KEEP_DAYS: u32 = 2;
 /// Sizes of a board that a statement names at most.
 const MAX_SIZES: usize = 4;
 
@@ -59,6 +60,9 @@ impl Desk {
         rng: &mut impl CryptoRng,
     ) -> Vec<Vec<u8>> {
         let today = day_of(now);
+        self.note_absence(&published.line.policy, now);
+        self.note_keys(&published.line, now);
+        self.erase_unread(&published.line.policy, today);
         let has_grown = self.grow_boards(&published.line.policy, now);
         let mut shown = published.desks.iter();
         let is_shown = shown.any(|desk| {
@@ -69,18 +73,29 @@ impl Desk {
         }
         let highest = published.desks.iter().map(|desk| desk.serial).max();
         let last = highest.unwrap_or(0).max(self.prekeys.serial);
-        self.prekeys.serial = last.saturating_add(1).max(now);
+        self.prekeys.serial = next_serial(last, now);
         self.prekeys.published = today;
         self.changed.insert(Row::Meta);
         let days = today..=today.saturating_add(PREKEY_DAYS_AHEAD);
-        days.map(|day| self.statement(day, now, rng)).collect()
+        let statements = days.filter_map(|day| {
+            let statement = self.statement(day, now, rng);
+            self.identity.sign(statement.to_dsse(), &published.line)
+        });
+        statements.collect()
     }
 
-    fn statement(&mut self, day: u32, now: u64, rng: &mut impl CryptoRng) -> Vec<u8> {
+    /// Which of this drainer's signing keys the line statement names.
+    fn note_keys(&mut self, line: &LineStatement, now: u64) {
+        if self.identity.note_keys(line, now) {
+            self.changed.insert(Row::Meta);
+        }
+    }
+
+    fn statement(&mut self, day: u32, now: u64, rng: &mut impl CryptoRng) -> DeskStatement {
         let secret = self.prekeys.secrets.entry(day);
         let prekey = secret.or_insert_with(|| SealingSecret::make(rng)).public();
-        let end = u64::from(day).saturating_add(1 + GRACE_DAYS);
-        let statement = DeskStatement {
+        let end = u64::from(day).saturating_add(1 + PREKEY_GRACE_DAYS);
+        DeskStatement {
             line: self.line(),
             desk: self.number,
             serial: self.prekeys.serial,
@@ -90,8 +105,7 @@ impl Desk {
             expires: end.saturating_mul(DAY_SECONDS),
             boards: Some(self.prekeys.boards.clone()),
             relay_statement: None,
-        };
-        self.identity.sign(statement.to_dsse())
+        }
     }
 
     /// The prekeys an envelope sealed on `day` (mod 256) may be for, likeliest first.
@@ -110,10 +124,18 @@ impl Desk {
         before.chain(after).map(|(_, key)| key.clone()).collect()
     }
 
-    /// Once a later prekey has been in use for [`KEEP_DAYS`]; only right after the inbox was found
-    /// empty, so that a drainer that was off for long still opens what waited.
+    /// At the latest, also where the inbox is never found empty: once the relay holds nothing that
+    /// was sealed before a later prekey came into use.
+    fn erase_unread(&mut self, policy: &Policy, today: u32) {
+        let kept = retention(policy.retention_days).div_ceil(DAY_SECONDS);
+        let kept = u32::try_from(kept).unwrap_or(u32::MAX);
+        self.erase_past(today.saturating_sub(kept));
+    }
+
+    /// Once a later prekey has been in use for [`PREKEY_KEEP_DAYS`]; only right after the inbox was
+    /// found empty, so that a drainer that was off for long still opens what waited.
     pub(super) fn erase_past(&mut self, today: u32) {
-        let in_use = today.saturating_sub(KEEP_DAYS);
+        let in_use = today.saturating_sub(PREKEY_KEEP_DAYS);
         let newest = self.prekeys.secrets.range(..=in_use).next_back();
         if let Some(newest) = newest.map(|(day, _)| *day) {
             let before = self.prekeys.secrets.len();

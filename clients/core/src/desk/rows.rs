@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Case, Desk, Identity, Progress,
+    absence::Presence,
     inbox::{Held, Unopened},
     prekeys::Prekeys,
 };
@@ -131,7 +132,7 @@ impl Desk {
         let out = count(out, prekeys.secrets.len());
         let secrets = prekeys.secrets.iter();
         let out = secrets.fold(out, |out, (day, key)| out.u32(*day).bytes(key.as_bytes()));
-        Zeroizing::new(out.finish())
+        Zeroizing::new(prekeys.presence.write(out).finish())
     }
 
     fn read_meta(bytes: &[u8]) -> Result<Self, RowError> {
@@ -170,6 +171,7 @@ impl Desk {
             serial,
             published,
             boards,
+            presence: Presence::read(from)?,
         };
         reader.finish()?;
         Ok(desk)
