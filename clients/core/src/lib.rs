@@ -5,6 +5,7 @@
 //! changes state comes wrapped in [`keep::Unsaved`], so that nothing is sent before it is saved.
 #![forbid(unsafe_code)]
 
+pub mod attachment;
 pub mod ceremony;
 pub mod desk;
 pub mod keep;
@@ -14,6 +15,7 @@ pub mod native;
 pub mod relay;
 pub mod sealed;
 pub mod sitting;
+pub mod strip;
 pub mod text;
 pub mod timetable;
 pub mod tipster;
