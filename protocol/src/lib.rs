@@ -10,6 +10,7 @@
 
 extern crate alloc;
 
+pub mod attachment;
 pub mod bundle;
 pub mod drain;
 pub mod dsse;

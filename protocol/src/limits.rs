@@ -32,6 +32,18 @@ pub const TWICE_BYTES: usize = 1168;
 pub const MAX_PARTS: u8 = 4;
 /// One attachment chunk.
 pub const CHUNK_BYTES: usize = 65_472;
+/// Bytes of the file in one chunk (SPEC 3.8).
+pub const CHUNK_PAYLOAD_BYTES: usize = 65_420;
+/// Tag of ChaCha20-Poly1305.
+pub const TAG_BYTES: usize = 16;
+/// Chunks of one file.
+pub const MAX_CHUNKS: u16 = 256;
+/// Largest file.
+pub const MAX_FILE_BYTES: u32 = 16_747_520;
+/// Body of a manifest (SPEC 3.8).
+pub const MANIFEST_BYTES: usize = 104;
+/// Body of a wish for chunks (SPEC 3.8).
+pub const WANTED_BYTES: usize = 42;
 /// Envelopes on a board page.
 pub const PAGE_ENVELOPES: usize = 8;
 /// Those envelopes.

@@ -138,11 +138,11 @@ fn it_is_said_beforehand() {
     // And to the tipster: when the desk last signed anything.
     let mut rng = world_rng(44);
     world.clock.pass(4 * DAY);
-    let view = visit(&world, &mut rng).unwrap();
+    let (view, _) = visit(&world, &mut rng, 10).unwrap();
     assert_eq!(view.bundle.last_signed(1), Some(now));
     assert_eq!(view.bundle.last_signed(2), None);
     desk.round(&world).unwrap();
-    let view = visit(&world, &mut rng).unwrap();
+    let (view, _) = visit(&world, &mut rng, 10).unwrap();
     assert_eq!(view.bundle.last_signed(1), Some(now + 4 * DAY));
 }
 
@@ -191,10 +191,11 @@ fn keys_are_renewed_daily_and_fourteen_days_ahead() {
 fn sealed(world: &mut World) -> Vec<u8> {
     let mut phone = Phone::new(world);
     phone.write("late");
-    let view = visit(world, &mut phone.rng).unwrap();
+    let (view, _) = visit(world, &mut phone.rng, 10).unwrap();
     let mut tipster = phone.tipster();
-    let post = tipster.next_post(&view, &mut phone.rng).unwrap();
-    post.save(&mut phone.memory).unwrap().into_bytes()
+    let post = tipster.next_post(&view, &mut phone.rng).unwrap().unwrap();
+    let post = post.save(&mut phone.memory).unwrap();
+    post.envelope.into_bytes()
 }
 
 /// The private half of a day goes 48 hours after it, once the inbox was found empty since.

@@ -5,6 +5,7 @@
 //! changes state comes wrapped in [`keep::Unsaved`], so that nothing is sent before it is saved.
 #![forbid(unsafe_code)]
 
+pub mod attachment;
 mod bytes;
 pub mod ceremony;
 pub mod date;
@@ -19,6 +20,7 @@ pub mod relay;
 pub mod schedule;
 pub mod sealed;
 pub mod sitting;
+pub mod strip;
 pub mod text;
 pub mod timetable;
 pub mod tipster;
