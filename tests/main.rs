@@ -9,6 +9,7 @@ mod decoders;
 mod devices;
 mod examples;
 mod journeys;
+mod keeping;
 mod privacy;
 mod programs;
 mod published;

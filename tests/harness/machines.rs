@@ -216,6 +216,11 @@ impl Phone {
         Tipster::from_bytes(&self.memory.kept[0]).unwrap()
     }
 
+    /// A state read back.
+    pub fn read(state: &State) -> Tipster {
+        Tipster::from_bytes(state).unwrap()
+    }
+
     /// Everything that is kept.
     pub fn state(&self) -> State {
         self.memory.kept[0].clone()

@@ -108,6 +108,7 @@ impl Seen {
 }
 
 type Tamper = Box<dyn Fn(&Request, Response) -> Response>;
+type Intercept = Box<dyn Fn(&Request) -> Option<u16>>;
 
 /// Relay, line and clock.
 pub struct World {
@@ -124,6 +125,7 @@ pub struct World {
     secret: Zeroizing<[u8; 64]>,
     seen: RefCell<Vec<Seen>>,
     tamper: RefCell<Option<Tamper>>,
+    intercept: RefCell<Option<Intercept>>,
     redis: Option<RedisServer>,
     dir: TempDir,
     rng: ChaCha20Rng,
@@ -179,6 +181,7 @@ impl World {
             secret,
             seen: RefCell::default(),
             tamper: RefCell::default(),
+            intercept: RefCell::default(),
             redis,
             dir,
             rng,
@@ -238,6 +241,17 @@ impl World {
         *self.tamper.borrow_mut() = Some(Box::new(tamper));
     }
 
+    /// From now on requests for which `answer` has a status are answered with it and never arrive.
+    pub fn intercept(&self, answer: impl Fn(&Request) -> Option<u16> + 'static) {
+        *self.intercept.borrow_mut() = Some(Box::new(answer));
+    }
+
+    /// Nothing is intercepted or tampered with any more.
+    pub fn leave_alone(&self) {
+        *self.intercept.borrow_mut() = None;
+        *self.tamper.borrow_mut() = None;
+    }
+
     /// The requests since the last call.
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.take()
@@ -289,7 +303,15 @@ impl World {
 
 impl Transport for World {
     fn send(&self, request: &Request) -> Result<Response, Unreachable> {
-        let mut response = self.answer(request);
+        let intercepted = self.intercept.borrow().as_ref().and_then(|of| of(request));
+        let mut response = match intercepted {
+            Some(status) => Response {
+                status,
+                cycles: None,
+                body: Vec::new(),
+            },
+            None => self.answer(request),
+        };
         if let Some(tamper) = &*self.tamper.borrow() {
             response = tamper(request, response);
         }

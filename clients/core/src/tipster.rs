@@ -235,6 +235,14 @@ impl Tipster {
         &self.sent
     }
 
+    /// How often the text at `place` of [`Self::sent`] was given to the relay in the newest
+    /// conversation; 0 once it is opened.
+    pub fn sendings(&self, place: usize) -> u32 {
+        let id = self.sent.get(place).map(|sent| sent.id);
+        let items = self.outbox.iter().filter(|item| Some(item.id) == id);
+        items.map(Item::sendings).max().unwrap_or(0)
+    }
+
     /// How many messages the desk says it has opened, as its last receipt counts them: all there is
     /// to know for somebody who keeps nothing.
     pub const fn receipts(&self) -> u32 {

@@ -44,6 +44,11 @@ impl Item {
         self.sendings > 0
     }
 
+    /// How often the relay has taken it.
+    pub(super) const fn sendings(&self) -> u32 {
+        self.sendings
+    }
+
     /// Whether it takes the next turn at this opening.
     pub(super) const fn is_due(&self, opening: u32) -> bool {
         !self.is_held() || opening >= self.due
