@@ -16,6 +16,7 @@ use sotto_core::{
     desk::{Desk, Identity},
     native::Http,
     relay::{Relay, RelayError, Signer},
+    vault::VAULT_BYTES,
 };
 use sotto_protocol::{id::LineId, limits::ENVELOPE_BYTES, secret::random, statement::DeviceRole};
 use sotto_tests::{
@@ -62,6 +63,13 @@ fn a_whole_conversation(programs: &mut Programs, store: &str, redis: Option<&Red
     assert_eq!(programs.desk(&["list"], "").as_array().unwrap().len(), 1);
     let health = programs.health("/readyz").unwrap_or_default();
     hunt(programs, &code, redis, &health);
+    // Used or not, what a phone keeps is as long; and used, it is written anew at every start.
+    let kept = programs.files("tip/vault");
+    assert_eq!(kept.len(), VAULT_BYTES);
+    assert_eq!(programs.files("probe/vault").len(), VAULT_BYTES);
+    programs.tip(&["check", &link], &code);
+    assert_eq!(programs.files("tip/vault").len(), VAULT_BYTES);
+    assert_ne!(programs.files("tip/vault"), kept);
     assert!(programs.terminate("sotto-relay"), "the relay ends well");
 }
 
