@@ -1,6 +1,7 @@
 //! The one test binary: its table of contents.
 
 mod architecture;
+mod attachments;
 mod bounds;
 mod bundle;
 mod code;
@@ -16,3 +17,4 @@ mod refusals;
 mod seal;
 mod settings;
 mod store;
+mod strip;
