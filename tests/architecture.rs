@@ -128,6 +128,9 @@ fn layouts_of_the_specification_add_up() {
     let layouts = [
         ("### 2.1", 8_128),
         ("### 2.3", 6_924),
+        ("### 3.6", 65_472),
+        ("carries the **manifest**", 104),
+        ("desk to phone, says what is missing", 42),
         ("### 5.4", 65_040),
         ("### 5.6", 16_320),
     ];

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use data_encoding::HEXLOWER;
 use sotto_protocol::{
+    attachment::{FileType, Sealer},
     code::Code,
     conversation::{Content, Conversation, Cycle, Fresh, Slot},
     drain::{Cursor, DrainPage},
@@ -48,6 +49,7 @@ fn the_examples_of_the_specification_are_true() {
     envelope(&mut out, slots, &key);
     frames(&mut out);
     request(&mut out);
+    attachment(&mut out);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../SPEC.md");
     let spec = std::fs::read_to_string(path).unwrap();
     let (_, rest) = spec.split_once("## 7. Worked examples").unwrap();
@@ -319,4 +321,30 @@ fn request(out: &mut Examples) {
     out.text("content-digest", &signed.content_digest);
     out.text("signature-input", &signed.signature_input);
     out.text("signature", &signed.signature);
+}
+
+fn attachment(out: &mut Examples) {
+    let (key, file) = ([0x61; 32], vec![0x62; 65_421]);
+    out.hex("file key", &key);
+    out.text("file", "62, 65421 times, as plain text");
+    let mut sealer =
+        Sealer::begin(&file, FileType::Text, DAY, &mut Scripted(key.to_vec())).unwrap();
+    let mut hashes = Vec::new();
+    for (i, is_last) in [(0_u32, 0), (1, 1)] {
+        let index = i.to_le_bytes();
+        let address = hash::expand::<32>(&key, &[b"sotto/1 chunk address", &index]);
+        let chunk_key = hash::expand::<32>(&key, &[b"sotto/1 chunk", &index, &[is_last]]);
+        let chunk = sealer.next_chunk().unwrap().unwrap();
+        assert_eq!(chunk[4..36], address);
+        out.hex(&format!("chunk key {i}"), &chunk_key);
+        out.hex(&format!("chunk {i}, 0..36"), &chunk[..36]);
+        out.hex(&format!("chunk {i}, 65456..65472"), &chunk[65_456..]);
+        out.hex(&format!("H(chunk {i})"), &hash::digest(&[&chunk]));
+        hashes.push(hash::digest(&[&chunk]));
+    }
+    assert_eq!(sealer.next_chunk().unwrap(), None);
+    let manifest = sealer.finish().unwrap().to_bytes();
+    let commitment = hash::digest(&[b"sotto/1 file", hashes.as_flattened()]);
+    assert_eq!(manifest[40..72], commitment);
+    out.hex("manifest", &manifest);
 }

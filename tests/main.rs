@@ -1,6 +1,7 @@
 //! The one test binary: its table of contents.
 
 mod architecture;
+mod attachments;
 mod bounds;
 mod bundle;
 mod code;
@@ -19,4 +20,5 @@ mod schedule;
 mod seal;
 mod settings;
 mod store;
+mod strip;
 mod vault;

@@ -104,7 +104,7 @@ pub fn chunk_count(length: usize) -> Result<u16, FileError> {
     }
     u16::try_from(length.div_ceil(CHUNK_PAYLOAD_BYTES))
         .ok()
-        .map(u16::next_power_of_two)
+        .and_then(u16::checked_next_power_of_two)
         .filter(|count| *count <= MAX_CHUNKS)
         .ok_or(FileError::Long(length))
 }

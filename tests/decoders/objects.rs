@@ -2,7 +2,9 @@
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
+use sotto_core::attachment::{Inbound, Outbound, STRAY_ROOM_BYTES, Strays};
 use sotto_protocol::{
+    attachment::{ChunkSet, FileType, Manifest, Wanted},
     code::CodeKeys,
     conversation::{Content, Conversation, Fresh, Outgoing, Slot},
     drain::{Cursor, DrainPage, Drained},
@@ -17,10 +19,14 @@ use sotto_protocol::{
     page::PageHeader,
     seal::{self, Envelope},
     secret::{SealingSecret, Secret},
+    wire::{Reader, Writer},
 };
 
 /// A decoder and its encoder in one: the bytes again, or nothing.
 pub(super) type Again = fn(&[u8]) -> Option<Vec<u8>>;
+
+/// A name, the decoder and encoder, and a good example.
+pub(super) type Object = (&'static str, Again, Vec<u8>);
 
 fn header(bytes: &[u8]) -> Option<Vec<u8>> {
     let header = EnvelopeHeader::parse(bytes).ok()?;
@@ -79,8 +85,55 @@ fn outgoing(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(Outgoing::from_bytes(bytes).ok()?.to_bytes()?.to_vec())
 }
 
+fn manifest(bytes: &[u8]) -> Option<Vec<u8>> {
+    Some(Manifest::from_bytes(bytes).ok()?.to_bytes().to_vec())
+}
+
+fn wanted(bytes: &[u8]) -> Option<Vec<u8>> {
+    Some(Wanted::from_bytes(bytes).ok()?.to_bytes())
+}
+
+fn inbound(bytes: &[u8]) -> Option<Vec<u8>> {
+    Some(Inbound::from_bytes(bytes).ok()?.to_bytes().to_vec())
+}
+
+fn outbound(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = Reader::new(bytes);
+    let outbound = Outbound::read(&mut reader).ok()?;
+    reader.finish().ok()?;
+    Some(outbound.write(Writer::default()).finish())
+}
+
+fn strays(bytes: &[u8]) -> Option<Vec<u8>> {
+    let strays = Strays::from_bytes(bytes, STRAY_ROOM_BYTES).ok()?;
+    Some(strays.to_bytes())
+}
+
+/// A file of two chunks on its way.
+fn attachments(rng: &mut ChaCha20Rng) -> Vec<Object> {
+    let (mut sent, _) = Outbound::make(&vec![7; CHUNK_BYTES], FileType::Pdf, 2, rng).unwrap();
+    sent.posted(0);
+    let mut held = Strays::default();
+    for number in 1..4 {
+        held.hold(Address([number; 32]), 600).unwrap();
+    }
+    let wish = Wanted {
+        manifest: 5,
+        count: 64,
+        missing: ChunkSet::first(50),
+    };
+    let coming = Inbound::new(5, sent.manifest().clone());
+    vec![
+        ("manifest", manifest, sent.body().to_vec()),
+        ("wanted", wanted, wish.to_bytes()),
+        ("inbound", inbound, coming.to_bytes().to_vec()),
+        ("outbound", outbound, sent.write(Writer::default()).finish()),
+        ("strays", strays, held.to_bytes()),
+    ]
+}
+
 /// Each with good examples.
-pub(super) fn binary() -> Vec<(&'static str, Again, Vec<u8>)> {
+pub(super) fn binary() -> Vec<Object> {
     let rng = &mut ChaCha20Rng::seed_from_u64(1);
     let posted = |class, size| {
         let header = EnvelopeHeader {
@@ -123,7 +176,7 @@ pub(super) fn binary() -> Vec<(&'static str, Again, Vec<u8>)> {
         desk,
         answer,
     } = talk(rng);
-    vec![
+    let mut all: Vec<Object> = vec![
         ("envelope header", header, sealed.clone()),
         ("envelope", envelope, sealed.clone()),
         ("chunk header", header, posted(Class::Chunk, CHUNK_BYTES)),
@@ -195,7 +248,9 @@ pub(super) fn binary() -> Vec<(&'static str, Again, Vec<u8>)> {
         ("phone", conversation, phone.to_bytes().to_vec()),
         ("desk", conversation, desk.to_bytes().to_vec()),
         ("outgoing", outgoing, answer.to_bytes().unwrap().to_vec()),
-    ]
+    ];
+    all.extend(attachments(rng));
+    all
 }
 
 fn first() -> FirstContact {

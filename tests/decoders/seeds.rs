@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sotto_core::strip::{StripError, strip};
 use sotto_protocol::{
+    attachment::FileType,
     bundle::{BundleParts, Untrusted},
     code::Code,
     drain::Cursor,
@@ -119,6 +121,18 @@ fn of_text() {
                 Claim::parse(&headers, b"").is_ok()
             }
             _ => Code::parse(text).is_ok(),
+        };
+        assert!(is_good, "{name}");
+    }
+}
+
+#[test]
+fn of_picture() {
+    for (name, seed) in seeds("picture") {
+        let outcome = strip(&seed);
+        let is_good = match name.as_str() {
+            "heic" => outcome == Err(StripError::Unsupported(FileType::Heic)),
+            _ => outcome.is_ok_and(|stripped| !stripped.removed.is_empty()),
         };
         assert!(is_good, "{name}");
     }

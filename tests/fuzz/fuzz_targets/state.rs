@@ -3,6 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sotto_core::{
+    attachment::{Inbound, Outbound, STRAY_ROOM_BYTES, Strays},
     ceremony::LineKeys,
     desk::{Desk, Row},
 };
@@ -11,6 +12,7 @@ use sotto_protocol::{
     id::Board,
     limits::ENVELOPE_BYTES,
     seal::Envelope,
+    wire::{Reader, Writer},
 };
 
 fuzz_target!(|data: &[u8]| {
@@ -18,6 +20,17 @@ fuzz_target!(|data: &[u8]| {
         let _ = Desk::from_rows(&vec![(row, data.to_vec().into())]);
     }
     let _ = LineKeys::from_bytes(data);
+    if let Ok(inbound) = Inbound::from_bytes(data) {
+        assert_eq!(inbound.to_bytes()[..], *data);
+    }
+    let mut reader = Reader::new(data);
+    if let Ok(outbound) = Outbound::read(&mut reader) {
+        let written = outbound.write(Writer::default()).finish();
+        assert_eq!(written, data[..Outbound::STATE_BYTES]);
+    }
+    if let Ok(strays) = Strays::from_bytes(data, STRAY_ROOM_BYTES) {
+        assert_eq!(strays.to_bytes(), data);
+    }
     if let Ok(outgoing) = Outgoing::from_bytes(data) {
         assert_eq!(outgoing.to_bytes().unwrap()[..], *data);
     }

@@ -3,6 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sotto_protocol::{
+    attachment::{Manifest, Wanted},
     drain::{Cursor, DrainPage},
     envelope::EnvelopeHeader,
     limits::{ENVELOPE_BYTES, LOG_HEADER_BYTES, LOG_RECORD_BYTES, PAGE_BYTES, PLAINTEXT_BYTES},
@@ -22,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((kind, data)) = data.split_first() else {
         return;
     };
-    match kind % 9 {
+    match kind % 11 {
         0 => {
             let bytes = filled(data, ENVELOPE_BYTES);
             if let Ok(header) = EnvelopeHeader::parse(&bytes) {
@@ -69,10 +70,20 @@ fuzz_target!(|data: &[u8]| {
                 assert_eq!(header.to_bytes(), bytes[..LOG_HEADER_BYTES]);
             }
         }
-        _ => {
+        8 => {
             let bytes = filled(data, 32 + LOG_RECORD_BYTES);
             if let Ok(page) = LogPage::from_bytes(&bytes) {
                 assert_eq!(page.to_bytes(), bytes);
+            }
+        }
+        9 => {
+            if let Ok(manifest) = Manifest::from_bytes(data) {
+                assert_eq!(manifest.to_bytes()[..], *data);
+            }
+        }
+        _ => {
+            if let Ok(wanted) = Wanted::from_bytes(data) {
+                assert_eq!(wanted.to_bytes(), data);
             }
         }
     }

@@ -94,9 +94,19 @@ impl<'b> Jpeg<'b> {
             APP0 if contents.starts_with(b"JFIF\0") => self.jfif(contents, found),
             APP14 if contents.starts_with(b"Adobe") => self.adobe(contents)?,
             APP1 if contents.starts_with(EXIF) => {
-                let exif = exif::read(contents.get(EXIF.len()..)?);
+                let tiff = contents.get(EXIF.len()..)?;
+                let exif = exif::read(tiff);
                 self.orientation = self.orientation.or(exif.orientation);
-                found.note_exif(exif);
+                // What was rebuilt here before has nothing else in it.
+                if exif
+                    .orientation
+                    .map(exif::with_orientation)
+                    .as_ref()
+                    .map(|t| &t[..])
+                    != Some(tiff)
+                {
+                    found.note_exif(exif);
+                }
             }
             _ => found.note(what_is(marker, contents)),
         }
