@@ -9,6 +9,7 @@ pub mod ceremony;
 pub mod desk;
 pub mod keep;
 pub mod link;
+pub mod log;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod relay;
