@@ -402,7 +402,8 @@ async fn a_log_forgets_what_all_devices_hold(store: &dyn Store) {
     held.await.unwrap();
     let page = store.read_log(LINE, 1, 0, 16).await.unwrap();
     assert_eq!(page.records.len(), 2, "a log without devices keeps all");
-    let held = store.acknowledge_log(LINE, 2, (first, 7), &[first]);
+    let alone = [first];
+    let held = store.acknowledge_log(LINE, 2, (first, 7), &alone);
     held.await.unwrap();
     assert_eq!(store.read_log(LINE, 2, 0, 9).await.unwrap().next, 0);
 }

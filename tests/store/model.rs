@@ -104,7 +104,10 @@ impl Model {
 
     fn hold(&mut self, who: usize, position: u64) {
         let position = usize::try_from(position).unwrap().min(self.log.len());
-        self.holds[who] = self.holds[who].max(position);
+        if position <= self.holds[who] {
+            return;
+        }
+        self.holds[who] = position;
         let all = self.holds[0].min(self.holds[1]);
         self.first = all.min(self.log.len().saturating_sub(1)).max(self.first);
     }

@@ -5,8 +5,11 @@ use libfuzzer_sys::fuzz_target;
 use sotto_protocol::{
     drain::{Cursor, DrainPage},
     envelope::EnvelopeHeader,
-    limits::{ENVELOPE_BYTES, LOG_HEADER_BYTES, LOG_RECORD_BYTES, PAGE_BYTES, PLAINTEXT_BYTES},
-    log::{LogHeader, LogPage},
+    limits::{
+        ENVELOPE_BYTES, LOG_HEADER_BYTES, LOG_PLAINTEXT_BYTES, LOG_RECORD_BYTES, PAGE_BYTES,
+        PLAINTEXT_BYTES,
+    },
+    log::{LogEntry, LogHeader, LogPage},
     message::{FirstContact, Message},
     page::PageHeader,
 };
@@ -22,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((kind, data)) = data.split_first() else {
         return;
     };
-    match kind % 9 {
+    match kind % 10 {
         0 => {
             let bytes = filled(data, ENVELOPE_BYTES);
             if let Ok(header) = EnvelopeHeader::parse(&bytes) {
@@ -67,6 +70,12 @@ fuzz_target!(|data: &[u8]| {
             let bytes = filled(data, LOG_RECORD_BYTES);
             if let Ok(header) = LogHeader::parse(&bytes) {
                 assert_eq!(header.to_bytes(), bytes[..LOG_HEADER_BYTES]);
+            }
+        }
+        9 => {
+            let bytes = filled(data, LOG_PLAINTEXT_BYTES);
+            if let Ok(entry) = LogEntry::from_bytes(&bytes) {
+                assert_eq!(entry.to_bytes().unwrap()[..], bytes[..]);
             }
         }
         _ => {

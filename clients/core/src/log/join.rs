@@ -191,6 +191,9 @@ impl DeskLog {
         let next = part.part.saturating_add(1);
         let is_last = next == part.parts;
         holder.has_state = is_last;
+        if is_last {
+            self.passing.snapshot.take_if(|s| s.device == part.device);
+        }
         holder.arriving = (!is_last).then_some(Arriving { next, ..at });
         let is_own = part.device == self.device.id;
         let Stage::Joining(joining) = &mut self.stage else {
