@@ -1,6 +1,8 @@
 //! The worked examples of SPEC 7: computed step by step from the formulas of SPEC, compared with what
 //! the engine does, and with the text.
 
+mod log;
+
 use std::fmt::Write as _;
 
 use data_encoding::HEXLOWER;
@@ -50,6 +52,7 @@ fn the_examples_of_the_specification_are_true() {
     frames(&mut out);
     request(&mut out);
     attachment(&mut out);
+    log::log(&mut out);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../SPEC.md");
     let spec = std::fs::read_to_string(path).unwrap();
     let (_, rest) = spec.split_once("## 7. Worked examples").unwrap();

@@ -60,6 +60,32 @@ pub const MAX_PER_PAGE: usize = 4;
 pub const LOG_RECORD_BYTES: usize = 16_320;
 /// Its header.
 pub const LOG_HEADER_BYTES: usize = 64;
+/// Its slot, which gives a newcomer the log key.
+pub const LOG_SLOT_BYTES: usize = 1168;
+/// Salt of a record's own key.
+pub const LOG_SALT_BYTES: usize = 32;
+/// Plaintext of a record.
+pub const LOG_PLAINTEXT_BYTES: usize = 15_008;
+/// Body of a record.
+pub const LOG_BODY_BYTES: usize = 14_988;
+/// Devices that one record gives a new log key to.
+pub const LOG_KEYS_MAX: usize = 12;
+/// Bytes of a snapshot in one record.
+pub const LOG_PART_BYTES: usize = 14_960;
+/// Records of one snapshot.
+pub const LOG_PARTS_MAX: u16 = 1024;
+/// Payloads a newcomer holds back until its snapshot is whole.
+pub const LOG_BACKLOG_MAX: usize = 1024;
+/// Newest records a device holds, to append them again.
+pub const LOG_HELD: usize = 8;
+/// A device appends one record in this time, in seconds.
+pub const LOG_TICK_SECONDS: u64 = 60;
+/// The same while somebody works at it.
+pub const LOG_BUSY_TICK_SECONDS: u64 = 10;
+/// After this long without a record a device's duties go to the next, in seconds.
+pub const LOG_SILENCE_SECONDS: u64 = 120;
+/// In a new incarnation only what is held is appended for this long, in seconds.
+pub const LOG_QUIET_SECONDS: u64 = 600;
 /// Largest signed statement.
 pub const STATEMENT_BYTES: usize = 131_072;
 /// Largest bundle.

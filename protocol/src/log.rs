@@ -1,6 +1,20 @@
-//! Desk log records as the relay sees them (SPEC 5.6).
+//! Desk log records as the relay sees them (SPEC 5.6); what is inside is behind the feature `seal`.
+
+#[cfg(feature = "seal")]
+mod entry;
+#[cfg(feature = "seal")]
+mod keys;
+#[cfg(feature = "seal")]
+mod sealed;
 
 use alloc::vec::Vec;
+
+#[cfg(feature = "seal")]
+pub use self::{
+    entry::{Body, DeviceKey, KeyPart, LogEntry, Period, SnapshotPart, Welcome},
+    keys::{LogKey, LogPlace, SealedKey, Unopened},
+    sealed::{Guest, Spot, open, open_slot, seal},
+};
 
 use crate::{
     hash,

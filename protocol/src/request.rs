@@ -10,6 +10,8 @@ use sha2::Sha256;
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+#[cfg(feature = "seal")]
+use crate::secret::Secret;
 use crate::{
     hash,
     id::{DeviceId, LineId},
@@ -64,6 +66,34 @@ impl AgreementSecret {
     /// The key of requests when this is the relay's secret.
     pub fn request_key_of_relay(&self, device: &AgreementPublicKey, line: LineId) -> RequestKey {
         self.agree(device, device, &self.public(), line)
+    }
+
+    /// What proves to `receiver` that this device of the same line lets it into a log (SPEC 5.6).
+    #[cfg(feature = "seal")]
+    pub fn welcome_key_to(&self, receiver: &AgreementPublicKey, line: LineId) -> Secret {
+        self.welcome_key(receiver, [&self.public(), receiver], line)
+    }
+
+    /// The same at the receiver's.
+    #[cfg(feature = "seal")]
+    pub fn welcome_key_from(&self, sender: &AgreementPublicKey, line: LineId) -> Secret {
+        self.welcome_key(sender, [sender, &self.public()], line)
+    }
+
+    #[cfg(feature = "seal")]
+    fn welcome_key(
+        &self,
+        other: &AgreementPublicKey,
+        [sender, receiver]: [&AgreementPublicKey; 2],
+        line: LineId,
+    ) -> Secret {
+        let shared = self.0.diffie_hellman(&PublicKey::from(other.0));
+        let prk = hash::extract(b"sotto/1 device pair", &[shared.as_bytes()]);
+        let label = b"sotto/1 log welcome key";
+        Secret::from_bytes(hash::expand(
+            &prk,
+            &[label, &sender.0, &receiver.0, &line.0],
+        ))
     }
 
     fn agree(

@@ -170,7 +170,8 @@ impl Relay {
         Ok(stored.await?)
     }
 
-    /// Records of a desk's log, or of the line's (log 0).
+    /// Records of a desk's log, or of the line's (log 0). Who reads from a position holds what stands
+    /// before it; what all current devices hold is deleted.
     pub async fn read_log(
         &self,
         device: &Device,
@@ -179,6 +180,13 @@ impl Relay {
         max: usize,
     ) -> Result<LogPage, Error> {
         device.may_see(log)?;
+        if from > 0 {
+            let devices = self.line(device.line).await?.readers(log);
+            let holds = (device.id, from);
+            self.store
+                .acknowledge_log(device.line, log, holds, &devices)
+                .await?;
+        }
         Ok(self.store.read_log(device.line, log, from, max).await?)
     }
 

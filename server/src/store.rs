@@ -165,7 +165,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Appends a log record at `position`. The same record there already is success.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where another record stands there or one before it is missing.
+    /// [`StoreError::Conflict`] where another record stands there, or stood there and is deleted, or
+    /// one before it is missing.
     async fn append_log(
         &self,
         line: LineId,
@@ -174,7 +175,17 @@ pub trait Store: Send + Sync + fmt::Debug {
         record: Bytes,
     ) -> Result<(), StoreError>;
 
-    /// Up to `max` records from position `from` on.
+    /// Remembers that `device` holds every record of a log before `position`, and deletes what all of
+    /// `devices` hold, but never the newest record.
+    async fn acknowledge_log(
+        &self,
+        line: LineId,
+        log: u16,
+        (device, position): (DeviceId, u64),
+        devices: &[DeviceId],
+    ) -> Result<(), StoreError>;
+
+    /// Up to `max` records from position `from` on, as far as they are not deleted.
     async fn read_log(
         &self,
         line: LineId,

@@ -2,21 +2,28 @@
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
-use sotto_core::attachment::{Inbound, Outbound, STRAY_ROOM_BYTES, Strays};
+use sotto_core::{
+    attachment::{Inbound, Outbound, STRAY_ROOM_BYTES, Strays},
+    log::{DeskLog, LogDevice},
+};
 use sotto_protocol::{
     attachment::{ChunkSet, FileType, Manifest, Wanted},
     code::CodeKeys,
     conversation::{Content, Conversation, Fresh, Outgoing, Slot},
     drain::{Cursor, DrainPage, Drained},
     envelope::{Class, EnvelopeHeader},
-    id::{Address, Board, LineId},
+    id::{Address, Board, DeviceId, LineId},
     limits::{
         BODY_BYTES, CHUNK_BYTES, ENVELOPE_BYTES, LOG_HEADER_BYTES, LOG_RECORD_BYTES,
         PAGE_BODY_BYTES,
     },
-    log::{LogHeader, LogPage},
+    log::{
+        Body, DeviceKey, KeyPart, LogEntry, LogHeader, LogKey, LogPage, LogPlace, Period,
+        SnapshotPart, Welcome,
+    },
     message::{Contact, FirstContact, Flags, Kind, Message, Receipts, Received},
     page::PageHeader,
+    request::AgreementSecret,
     seal::{self, Envelope},
     secret::{SealingSecret, Secret},
     wire::{Reader, Writer},
@@ -75,6 +82,15 @@ fn log_header(bytes: &[u8]) -> Option<Vec<u8>> {
 
 fn log_page(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(LogPage::from_bytes(bytes).ok()?.to_bytes())
+}
+
+fn log_entry(bytes: &[u8]) -> Option<Vec<u8>> {
+    Some(LogEntry::from_bytes(bytes).ok()?.to_bytes()?.to_vec())
+}
+
+fn desk_log(bytes: &[u8]) -> Option<Vec<u8>> {
+    let log = DeskLog::from_bytes(bytes, device()).ok()?;
+    Some(log.to_bytes().to_vec())
 }
 
 fn conversation(bytes: &[u8]) -> Option<Vec<u8>> {
@@ -245,12 +261,83 @@ pub(super) fn binary() -> Vec<Object> {
             };
             page.to_bytes()
         }),
+        ("log entry", log_entry, {
+            entry(Body::Payload(b"text".to_vec().into()))
+        }),
+        ("log entry with keys", log_entry, entry(keys(rng))),
+        ("log entry with a device key", log_entry, {
+            let key = SealingSecret::from_bytes([9; 32]).public();
+            entry(Body::DeviceKey(DeviceKey { day: 8, key }))
+        }),
+        ("log entry with a welcome", log_entry, {
+            entry(Body::Welcome(Welcome {
+                device: DeviceId([5; 16]),
+                period: PERIOD,
+            }))
+        }),
+        ("log entry with a snapshot", log_entry, {
+            entry(Body::Snapshot(SnapshotPart {
+                device: DeviceId([5; 16]),
+                upto: 6,
+                part: 1,
+                parts: 2,
+                bytes: b"state".to_vec().into(),
+            }))
+        }),
+        ("desk log", desk_log, {
+            let mut log = DeskLog::found(device(), rng);
+            drop(log.compose(None, 1_795_491_000, rng).unwrap());
+            let _ = log.appended(1_795_491_000);
+            drop(log.compose(Some(b"text"), 1_795_491_000, rng).unwrap());
+            log.to_bytes().to_vec()
+        }),
         ("phone", conversation, phone.to_bytes().to_vec()),
         ("desk", conversation, desk.to_bytes().to_vec()),
         ("outgoing", outgoing, answer.to_bytes().unwrap().to_vec()),
     ];
     all.extend(attachments(rng));
     all
+}
+
+const PLACE: LogPlace = LogPlace {
+    line: LineId([1; 16]),
+    log: 3,
+};
+
+const PERIOD: Period = Period {
+    day: 1,
+    serial: 2,
+    roster: [3; 32],
+    members: [4; 32],
+};
+
+fn entry(body: Body) -> Vec<u8> {
+    let author = DeviceId([7; 16]);
+    let bytes = LogEntry { author, body }.to_bytes();
+    bytes.unwrap().to_vec()
+}
+
+fn keys(rng: &mut ChaCha20Rng) -> Body {
+    let key = LogKey::make(rng);
+    let receiver = SealingSecret::make(rng).public();
+    let sealed = [DeviceId([5; 16]), DeviceId([6; 16])];
+    let sealed = sealed.map(|device| key.seal_to(device, &receiver, PLACE, rng).unwrap());
+    Body::Key(KeyPart {
+        key_id: key.id(),
+        period: PERIOD,
+        part: 1,
+        parts: 2,
+        sealed: sealed.into(),
+    })
+}
+
+fn device() -> LogDevice {
+    LogDevice {
+        place: PLACE,
+        id: DeviceId([7; 16]),
+        agreement: AgreementSecret::from_bytes([8; 32]),
+        sealing: SealingSecret::from_bytes([9; 32]),
+    }
 }
 
 fn first() -> FirstContact {

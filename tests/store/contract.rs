@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sotto_protocol::{
     drain::{Cursor, DrainPage},
     envelope::Class,
-    id::Board,
+    id::{Board, DeviceId},
     limits::LOG_RECORD_BYTES,
 };
 use sotto_relay::store::{PageSlot, Store, StoreError, Stored};
@@ -47,6 +47,7 @@ contract!(
     a_statement_never_gets_older,
     statements_can_be_removed,
     a_log_has_one_record_per_position,
+    a_log_forgets_what_all_devices_hold,
     a_sweep_takes_what_is_old_and_nothing_else,
     an_unknown_line_is_empty,
 );
@@ -366,6 +367,45 @@ async fn a_log_has_one_record_per_position(store: &dyn Store) {
         let page = store.read_log(LINE, 1, from, 16).await.unwrap();
         assert_eq!((page.next, page.records.len()), (5, 0));
     }
+}
+
+async fn a_log_forgets_what_all_devices_hold(store: &dyn Store) {
+    for position in 0..6 {
+        let appended = store.append_log(LINE, 1, position, record(10));
+        appended.await.unwrap();
+    }
+    let [first, second] = DRAINERS;
+    let holds = async |device, position| {
+        let held = store.acknowledge_log(LINE, 1, (device, position), &DRAINERS);
+        held.await.unwrap();
+        let page = store.read_log(LINE, 1, 0, 16).await.unwrap();
+        assert_eq!(page.next, 6);
+        page.records.len()
+    };
+    assert_eq!(holds(first, 4).await, 6, "one holds nothing yet");
+    assert_eq!(holds(second, 2).await, 4);
+    assert_eq!(holds(second, 1).await, 4, "nobody holds less than before");
+    assert_eq!(holds(DeviceId([9; 16]), 6).await, 4, "who is no member");
+    let page = store.read_log(LINE, 1, 1, 1).await.unwrap();
+    assert_eq!(page.records.len(), 1, "reads begin where the log begins");
+    let append = async |position, fill| store.append_log(LINE, 1, position, record(fill)).await;
+    assert_eq!(append(1, 10).await.unwrap_err(), StoreError::Conflict);
+    append(3, 10).await.unwrap();
+    assert_eq!(append(3, 11).await.unwrap_err(), StoreError::Conflict);
+    assert_eq!(holds(second, u64::MAX).await, 2);
+    assert_eq!(holds(first, 6).await, 1, "the newest stays");
+    append(5, 10).await.unwrap();
+    append(6, 11).await.unwrap();
+    let page = store.read_log(LINE, 1, 6, 16).await.unwrap();
+    assert_eq!((page.next, page.records), (7, vec![record(11).to_vec()]));
+    let held = store.acknowledge_log(LINE, 1, (first, 7), &[]);
+    held.await.unwrap();
+    let page = store.read_log(LINE, 1, 0, 16).await.unwrap();
+    assert_eq!(page.records.len(), 2, "a log without devices keeps all");
+    let alone = [first];
+    let held = store.acknowledge_log(LINE, 2, (first, 7), &alone);
+    held.await.unwrap();
+    assert_eq!(store.read_log(LINE, 2, 0, 9).await.unwrap().next, 0);
 }
 
 async fn a_sweep_takes_what_is_old_and_nothing_else(store: &dyn Store) {

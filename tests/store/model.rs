@@ -16,6 +16,7 @@ enum Op {
     Acknowledge(usize, u64),
     Page(u64, u32),
     Log(u64, u8),
+    Hold(usize, u64),
     Pass(u64),
     Sweep,
 }
@@ -26,6 +27,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (0..2_usize, 0..16_u64).prop_map(|(who, position)| Op::Acknowledge(who, position)),
         4 => (1..4_u64, 0..2_u32).prop_map(|(cycle, page)| Op::Page(cycle, page)),
         2 => (0..4_u64, 0..2_u8).prop_map(|(position, fill)| Op::Log(position, fill)),
+        1 => (0..2_usize, 0..6_u64).prop_map(|(who, position)| Op::Hold(who, position)),
         1 => (1..900_u64).prop_map(Op::Pass),
         1 => Just(Op::Sweep),
     ]
@@ -46,6 +48,8 @@ struct Model {
     served: u64,
     swept: u64,
     log: Vec<u8>,
+    holds: [usize; 2],
+    first: usize,
 }
 
 impl Model {
@@ -88,6 +92,7 @@ impl Model {
     fn log(&mut self, position: u64, fill: u8) -> bool {
         let place = usize::try_from(position).unwrap();
         match self.log.get(place) {
+            Some(_) if place < self.first => false,
             Some(known) => *known == fill,
             None if place == self.log.len() => {
                 self.log.push(fill);
@@ -95,6 +100,16 @@ impl Model {
             }
             None => false,
         }
+    }
+
+    fn hold(&mut self, who: usize, position: u64) {
+        let position = usize::try_from(position).unwrap().min(self.log.len());
+        if position <= self.holds[who] {
+            return;
+        }
+        self.holds[who] = position;
+        let all = self.holds[0].min(self.holds[1]);
+        self.first = all.min(self.log.len().saturating_sub(1)).max(self.first);
     }
 
     fn sweep(&mut self) {
@@ -124,6 +139,9 @@ async fn run(store: &dyn Store, ops: Vec<Op>) {
             .collect();
         assert_eq!(inbox, model.inbox);
         assert_eq!(store.served(LINE).await.unwrap(), [model.served, 0]);
+        let page = store.read_log(LINE, 1, 0, 16).await.unwrap();
+        let log: Vec<u8> = page.records.iter().map(|record| record[0]).collect();
+        assert_eq!(log, model.log[model.first..]);
     }
 }
 
@@ -163,6 +181,11 @@ async fn step(store: &dyn Store, model: &mut Model, cursor: Cursor, op: Op) {
                 Err(StoreError::Conflict)
             };
             assert_eq!(done, expected);
+        }
+        Op::Hold(who, position) => {
+            model.hold(who, position);
+            let held = store.acknowledge_log(LINE, 1, (DRAINERS[who], position), &DRAINERS);
+            held.await.unwrap();
         }
         Op::Pass(seconds) => model.now += seconds,
         Op::Sweep => {

@@ -13,6 +13,7 @@ pub mod desk;
 pub mod draws;
 pub mod keep;
 pub mod link;
+pub mod log;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod pace;

@@ -4,7 +4,8 @@ use rand_core::CryptoRng;
 use sotto_protocol::{
     drain::{Cursor, DrainPage},
     id::{Board, DeviceId, LineId},
-    limits::DRAIN_MAX,
+    limits::{DRAIN_MAX, LOG_MAX},
+    log::LogPage,
     request::{RequestKey, RequestParts},
     secret::random,
 };
@@ -139,6 +140,26 @@ impl<'t, T: Transport> Relay<'t, T> {
         self.send(&request).map(drop)
     }
 
+    /// GET records of a log from position `from` on, signed. Tells the relay that this device has
+    /// saved everything before.
+    pub fn read_log(&self, stamp: &Stamp<'_>, log: u16, from: u64) -> Result<LogPage, RelayError> {
+        let query = format!("from={from}&max={LOG_MAX}");
+        let request = self.signed(stamp, (Method::Get, &log_path(log), &query), Vec::new());
+        let page = LogPage::from_bytes(&self.send(&request)?.body);
+        page.map_err(|_| RelayError::Strange)
+    }
+
+    /// POST one record to a log, signed. [`RelayError::Conflict`] where another one stands.
+    pub fn append_log(
+        &self,
+        stamp: &Stamp<'_>,
+        log: u16,
+        record: Vec<u8>,
+    ) -> Result<(), RelayError> {
+        let request = self.signed(stamp, (Method::Post, &log_path(log), ""), record);
+        self.send(&request).map(drop)
+    }
+
     fn ask(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Response, RelayError> {
         self.send(&Request {
             method,
@@ -196,6 +217,13 @@ impl<'t, T: Transport> Relay<'t, T> {
 
     fn path(&self, rest: &str) -> String {
         format!("/v1/{}{rest}", self.line.to_text())
+    }
+}
+
+fn log_path(log: u16) -> String {
+    match log {
+        0 => "/log/line".into(),
+        desk => format!("/log/{desk}"),
     }
 }
 

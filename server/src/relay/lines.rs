@@ -34,6 +34,18 @@ impl Line {
             .collect()
     }
 
+    /// Whose log it is.
+    pub(super) fn readers(&self, log: u16) -> Vec<DeviceId> {
+        if log == 0 {
+            return self.drainers();
+        }
+        let devices = self.roster.iter().flat_map(|roster| &roster.devices);
+        devices
+            .filter(|device| device.desk == log)
+            .map(sotto_protocol::statement::DeviceEntry::id)
+            .collect()
+    }
+
     pub(super) fn pages(&self, board: Board, cycle: u64) -> Option<u32> {
         self.boards.as_ref()?.pages(board, cycle)
     }

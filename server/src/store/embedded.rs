@@ -202,6 +202,20 @@ impl Store for Embedded {
         .await
     }
 
+    async fn acknowledge_log(
+        &self,
+        line: LineId,
+        log: u16,
+        (device, position): (DeviceId, u64),
+        devices: &[DeviceId],
+    ) -> Result<(), StoreError> {
+        let devices = devices.to_vec();
+        self.write(0, move |tables| {
+            tables.acknowledge_log((line, log), device, position, &devices)
+        })
+        .await
+    }
+
     async fn read_log(
         &self,
         line: LineId,

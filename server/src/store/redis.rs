@@ -5,6 +5,7 @@
 
 mod connections;
 mod keys;
+mod logs;
 mod values;
 
 use std::fmt;
@@ -325,15 +326,17 @@ impl Store for Redis {
         position: u64,
         record: Bytes,
     ) -> Result<(), StoreError> {
-        let mut pipeline = pipe();
-        pipeline
-            .cmd("EVAL")
-            .arg(include_str!("redis/append_log.lua"))
-            .arg(1)
-            .arg(Keys::of(line).log(log))
-            .arg(position)
-            .arg(record.as_ref());
-        accepted(self.run(&pipeline).await?)
+        self.append_record((line, log), position, &record).await
+    }
+
+    async fn acknowledge_log(
+        &self,
+        line: LineId,
+        log: u16,
+        holds: (DeviceId, u64),
+        devices: &[DeviceId],
+    ) -> Result<(), StoreError> {
+        self.acknowledge_records((line, log), holds, devices).await
     }
 
     async fn read_log(
@@ -343,27 +346,7 @@ impl Store for Redis {
         from: u64,
         max: usize,
     ) -> Result<LogPage, StoreError> {
-        let keys = Keys::of(line);
-        // Redis takes signed positions; no log is that long.
-        let first = i64::try_from(from).unwrap_or(i64::MAX);
-        let last = first.saturating_add(i64::try_from(max).unwrap_or(i64::MAX));
-        let mut pipeline = pipe();
-        pipeline.atomic();
-        self.ask_incarnation(&mut pipeline, &keys);
-        pipeline.cmd("LLEN").arg(keys.log(log));
-        pipeline
-            .cmd("LRANGE")
-            .arg(keys.log(log))
-            .arg(first)
-            .arg(last.saturating_sub(1));
-        let (seed, info, next, records): (String, String, u64, Vec<Vec<u8>>) =
-            self.run(&pipeline).await?;
-        Ok(LogPage {
-            log,
-            incarnation: incarnation(&seed, &info)?,
-            next,
-            records,
-        })
+        self.records((line, log), from, max).await
     }
 
     async fn sweep(&self, line: LineId, before: u64, _now: u64) -> Result<(), StoreError> {

@@ -6,14 +6,30 @@ use sotto_core::{
     attachment::{Inbound, Outbound, STRAY_ROOM_BYTES, Strays},
     ceremony::LineKeys,
     desk::{Desk, Row},
+    log::{DeskLog, LogDevice},
 };
 use sotto_protocol::{
     conversation::{Conversation, Cycle, Outgoing, Slot},
-    id::Board,
+    id::{Board, DeviceId, LineId},
     limits::ENVELOPE_BYTES,
+    log::LogPlace,
+    request::AgreementSecret,
     seal::Envelope,
+    secret::SealingSecret,
     wire::{Reader, Writer},
 };
+
+fn device() -> LogDevice {
+    LogDevice {
+        place: LogPlace {
+            line: LineId([1; 16]),
+            log: 3,
+        },
+        id: DeviceId([7; 16]),
+        agreement: AgreementSecret::from_bytes([8; 32]),
+        sealing: SealingSecret::from_bytes([9; 32]),
+    }
+}
 
 fuzz_target!(|data: &[u8]| {
     for row in [Row::Meta, Row::Unopened, Row::Case(1)] {
@@ -33,6 +49,9 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Ok(outgoing) = Outgoing::from_bytes(data) {
         assert_eq!(outgoing.to_bytes().unwrap()[..], *data);
+    }
+    if let Ok(log) = DeskLog::from_bytes(data, device()) {
+        assert_eq!(log.to_bytes()[..], *data);
     }
     let Ok(mut conversation) = Conversation::from_bytes(data) else {
         return;

@@ -6,8 +6,11 @@ use sotto_protocol::{
     attachment::{Manifest, Wanted},
     drain::{Cursor, DrainPage},
     envelope::EnvelopeHeader,
-    limits::{ENVELOPE_BYTES, LOG_HEADER_BYTES, LOG_RECORD_BYTES, PAGE_BYTES, PLAINTEXT_BYTES},
-    log::{LogHeader, LogPage},
+    limits::{
+        ENVELOPE_BYTES, LOG_HEADER_BYTES, LOG_PLAINTEXT_BYTES, LOG_RECORD_BYTES, PAGE_BYTES,
+        PLAINTEXT_BYTES,
+    },
+    log::{LogEntry, LogHeader, LogPage},
     message::{FirstContact, Message},
     page::PageHeader,
 };
@@ -23,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((kind, data)) = data.split_first() else {
         return;
     };
-    match kind % 11 {
+    match kind % 12 {
         0 => {
             let bytes = filled(data, ENVELOPE_BYTES);
             if let Ok(header) = EnvelopeHeader::parse(&bytes) {
@@ -81,9 +84,15 @@ fuzz_target!(|data: &[u8]| {
                 assert_eq!(manifest.to_bytes()[..], *data);
             }
         }
-        _ => {
+        10 => {
             if let Ok(wanted) = Wanted::from_bytes(data) {
                 assert_eq!(wanted.to_bytes(), data);
+            }
+        }
+        _ => {
+            let bytes = filled(data, LOG_PLAINTEXT_BYTES);
+            if let Ok(entry) = LogEntry::from_bytes(&bytes) {
+                assert_eq!(entry.to_bytes().unwrap()[..], bytes[..]);
             }
         }
     }

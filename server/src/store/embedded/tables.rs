@@ -1,5 +1,7 @@
 //! The tables of the file, and each operation on them. Atomicity is the transaction's.
 
+mod logs;
+
 use bytes::Bytes;
 use redb::{Database, ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use sotto_protocol::{
@@ -37,6 +39,9 @@ const SPENT_TIMES: TableDefinition<'_, (Line<'_>, u64, &[u8; 32]), ()> =
 const STATEMENTS: TableDefinition<'_, (Line<'_>, &str), (u64, &[u8])> =
     TableDefinition::new("statements");
 const LOGS: TableDefinition<'_, (Line<'_>, u16, u64), &[u8]> = TableDefinition::new("logs");
+/// The first position of a log that a device does not hold.
+const LOG_ACKS: TableDefinition<'_, (Line<'_>, u16, &[u8; 16]), u64> =
+    TableDefinition::new("log_acks");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 /// Entries one sweep removes before it lets others write.
@@ -72,6 +77,7 @@ pub(super) struct Tables<'t> {
     spent_times: Table<'t, (Line<'static>, u64, &'static [u8; 32]), ()>,
     statements: Table<'t, (Line<'static>, &'static str), (u64, &'static [u8])>,
     logs: Table<'t, (Line<'static>, u16, u64), &'static [u8]>,
+    log_acks: Table<'t, (Line<'static>, u16, &'static [u8; 16]), u64>,
 }
 
 impl<'t> Tables<'t> {
@@ -89,6 +95,7 @@ impl<'t> Tables<'t> {
             spent_times: transaction.open_table(SPENT_TIMES)?,
             statements: transaction.open_table(STATEMENTS)?,
             logs: transaction.open_table(LOGS)?,
+            log_acks: transaction.open_table(LOG_ACKS)?,
         })
     }
 
@@ -214,28 +221,6 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    pub(super) fn append_log(
-        &mut self,
-        line: LineId,
-        log: u16,
-        position: u64,
-        record: &[u8],
-    ) -> Result<(), Fault> {
-        let key = (&line.0, log, position);
-        if let Some(stored) = self.logs.get(key)? {
-            return if stored.value() == record {
-                Ok(())
-            } else {
-                Err(Fault::Refused(StoreError::Conflict))
-            };
-        }
-        if next_of(&self.logs, line, log)? != position {
-            return Err(Fault::Refused(StoreError::Conflict));
-        }
-        self.logs.insert(key, record)?;
-        Ok(())
-    }
-
     /// Removes a bounded number of entries; whether more may be left.
     pub(super) fn sweep(&mut self, line: LineId, before: u64, now: u64) -> Result<bool, Fault> {
         let mut marks = Vec::new();
@@ -321,39 +306,6 @@ impl Reading {
             });
         }
         Ok(all)
-    }
-
-    pub(super) fn log_from(
-        &self,
-        line: LineId,
-        log: u16,
-        from: u64,
-        max: usize,
-    ) -> Result<(u64, Vec<Vec<u8>>), Fault> {
-        let logs = self.0.open_table(LOGS)?;
-        let next = next_of(&logs, line, log)?;
-        let mut records = Vec::new();
-        for entry in logs
-            .range((&line.0, log, from)..=(&line.0, log, u64::MAX))?
-            .take(max)
-        {
-            records.push(entry?.1.value().to_vec());
-        }
-        Ok((next, records))
-    }
-}
-
-fn next_of(
-    logs: &impl ReadableTable<(Line<'static>, u16, u64), &'static [u8]>,
-    line: LineId,
-    log: u16,
-) -> Result<u64, Fault> {
-    let last = logs
-        .range((&line.0, log, 0)..=(&line.0, log, u64::MAX))?
-        .next_back();
-    match last {
-        Some(entry) => Ok(entry?.0.value().2.saturating_add(1)),
-        None => Ok(0),
     }
 }
 

@@ -64,9 +64,14 @@ impl Keys {
         self.with(b"statements", &[])
     }
 
-    /// List of records.
+    /// List of records that are not deleted.
     pub(super) fn log(&self, log: u16) -> Vec<u8> {
         self.with(b"log:", log.to_string().as_bytes())
+    }
+
+    /// Hash: `first`, the position of the first of them, and by device the first it does not hold.
+    pub(super) fn log_acks(&self, log: u16) -> Vec<u8> {
+        self.with(b"log-acks:", log.to_string().as_bytes())
     }
 
     fn with(&self, kind: &[u8], rest: &[u8]) -> Vec<u8> {
