@@ -9,7 +9,7 @@ mod rotation;
 
 use sotto_core::log::{Pace, Ticks};
 use sotto_protocol::{id::DeviceId, limits::LOG_RECORD_BYTES};
-use sotto_tests::world::{Backend, Seen};
+use sotto_tests::world::{Backend, Shape};
 
 use self::office::{Fate, Office};
 
@@ -46,7 +46,7 @@ fn everybody_replays_the_same() {
 #[test]
 fn ticks_look_alike() {
     let mut office = office(Backend::Embedded, 2, 2);
-    let mut ticks: Vec<Vec<Seen>> = Vec::new();
+    let mut ticks: Vec<Vec<Shape>> = Vec::new();
     office.tick(0, Fate::Arrives);
     office.world.seen();
     office.say(0, "a payload");
@@ -54,12 +54,12 @@ fn ticks_look_alike() {
     for is_carried in [true, true, false, false] {
         office.world.clock.pass(60);
         assert_eq!(office.tick(0, Fate::Arrives), is_carried);
-        ticks.push(office.world.seen());
+        ticks.push(office.world.shapes());
     }
-    let what: Vec<&str> = ticks[0].iter().map(|seen| seen.what.as_str()).collect();
+    let what: Vec<&str> = ticks[0].iter().map(|(what, ..)| what.as_str()).collect();
     assert_eq!(what, ["GET log", "POST log"]);
-    assert_eq!(ticks[0][0].sizes, (0, 32));
-    assert_eq!(ticks[0][1].sizes, (LOG_RECORD_BYTES, 0));
+    assert_eq!(ticks[0][0].1, (0, 32));
+    assert_eq!(ticks[0][1].1, (LOG_RECORD_BYTES, 0));
     assert!(ticks.iter().all(|tick| *tick == ticks[0]), "{ticks:?}");
 }
 
@@ -69,18 +69,18 @@ fn a_duty_looks_like_nothing_to_do() {
     office.tick(0, Fate::Arrives);
     office.world.seen();
     office.tick(0, Fate::Arrives);
-    let idle = office.world.seen();
+    let idle = office.world.shapes();
     office.world.clock.pass(86_400);
     // The announcement of the day's key, the new log key, and a device that lets another one in.
     for _ in 0..2 {
         office.tick(0, Fate::Arrives);
-        assert_eq!(office.world.seen(), idle);
+        assert_eq!(office.world.shapes(), idle);
     }
     office.hire();
     office.world.seen();
     for _ in 0..3 {
         office.tick(0, Fate::Arrives);
-        assert_eq!(office.world.seen(), idle);
+        assert_eq!(office.world.shapes(), idle);
     }
     office.tick(2, Fate::Arrives);
     assert!(office.members[2].log.is_inside());

@@ -58,11 +58,7 @@ fn every_sitting_looks_alike() {
     assert_eq!(sittings[0][0].what, "GET bundle");
     let shapes = |sitting: &'_ [Seen], what: &str| {
         let of = sitting.iter().filter(|seen| seen.what.starts_with(what));
-        of.map(|seen| {
-            let (what, sizes, status) = seen.shape();
-            (what.to_owned(), sizes, status)
-        })
-        .collect::<Vec<_>>()
+        of.map(Seen::shape).collect::<Vec<_>>()
     };
     for sitting in &sittings {
         // Jitter decides how many fit into the time, never what comes after what.

@@ -175,3 +175,17 @@ fn no_bundle_but_something_else() {
     scene.phone.write(TIP);
     scene.must_recover();
 }
+
+/// A phone whose date is a day behind sends; one that is further behind says so and keeps the tip.
+#[test]
+fn a_clock_that_is_behind() {
+    let mut scene = begin(40);
+    scene.world.clock.pass(4 * 86_400);
+    scene.desk.round(&scene.world).unwrap();
+    scene.world.clock.back(2 * 86_400);
+    scene.must_refuse(scene.world.pin(), VerifyError::Clock);
+    scene.world.clock.pass(86_400);
+    scene.phone.sit(&scene.world).unwrap();
+    scene.world.clock.pass(86_400);
+    scene.must_recover();
+}

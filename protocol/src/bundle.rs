@@ -16,7 +16,7 @@ use crate::{
     hash,
     id::{Fingerprint, LineId},
     limits::{BUNDLE_BYTES, DAY_SECONDS},
-    statement::{Boards, DeskStatement, LineStatement},
+    statement::{Boards, DeskStatement, LineStatement, Statement as _},
 };
 
 /// The version of this specification.
@@ -104,6 +104,11 @@ pub enum VerifyError {
         "the line's keys have expired or your clock is wrong; check date and time, then try again later"
     )]
     Expired,
+    /// The clock is more than a day behind the days the bundle lists.
+    #[error(
+        "the date of this device is wrong: the line's keys are for later days. Set today's date and try again; nothing was sent"
+    )]
+    Clock,
     /// A serial went down.
     #[error(
         "the relay sent older keys than you have seen before; try again later, from another network"
@@ -147,9 +152,11 @@ impl Untrusted<BundleParts> {
 
     /// Checks everything SPEC 5.3 asks for.
     ///
-    /// `now` is in unix seconds; `seen` what the last accepted bundle said to remember.
+    /// `now` is in unix seconds; `seen` what the last accepted bundle said to remember. A clock that
+    /// is up to a day behind the days the bundle lists is moved to the first of them.
     pub fn verify(&self, pin: Pin, now: u64, seen: &Seen) -> Result<Bundle, VerifyError> {
         let parts = &self.inner;
+        let now = moved(&parts.desks, now)?;
         let roots = verify_roots(&parts.roots, pin.line, Some(pin.fingerprint))?;
         let certificate = verify_certificate(&parts.certificate, &roots, pin.line, now)?;
         let line = verify_line(&parts.line, &certificate, now)?;
@@ -212,7 +219,27 @@ impl Seen {
     }
 }
 
+/// The instant to check with. Whether the statements are by whom they must be is found out later.
+fn moved(desks: &[Dsse], now: u64) -> Result<u64, VerifyError> {
+    let days = desks.iter().map(DeskStatement::peek);
+    let first = days.filter_map(|statement| Some(statement.ok()?.day)).min();
+    let Some(first) = first.filter(|first| *first > day_of(now)) else {
+        return Ok(now);
+    };
+    if day_of(now).saturating_add(1) == first {
+        Ok(u64::from(first).saturating_mul(DAY_SECONDS))
+    } else {
+        Err(VerifyError::Clock)
+    }
+}
+
 impl Bundle {
+    /// The UTC day on which something is sealed at `now`, also by a clock that is a day behind.
+    pub fn sealing_day(&self, now: u64) -> u32 {
+        let first = self.desks.iter().map(|statement| statement.day).min();
+        day_of(now).max(first.unwrap_or(0))
+    }
+
     /// The statement whose prekey is used on `day` for `desk`: the greatest day not after it.
     pub fn prekey(&self, desk: u16, day: u32) -> Option<&DeskStatement> {
         self.desks

@@ -63,6 +63,11 @@ impl TestClock {
         self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
     }
 
+    /// Goes back, as a clock does that was wrong.
+    pub fn back(&self, seconds: u64) {
+        self.0.fetch_sub(seconds * 1_000, Ordering::SeqCst);
+    }
+
     /// Unix seconds.
     pub fn read(&self) -> u64 {
         self.0.load(Ordering::SeqCst) / 1_000
@@ -102,10 +107,13 @@ pub struct Seen {
 
 impl Seen {
     /// What of it must be the same whatever a person does.
-    pub fn shape(&self) -> (&str, (usize, usize), u16) {
-        (&self.what, self.sizes, self.status)
+    pub fn shape(&self) -> Shape {
+        (self.what.clone(), self.sizes, self.status)
     }
 }
+
+/// Method and path, sizes both ways, status.
+pub type Shape = (String, (usize, usize), u16);
 
 type Tamper = Box<dyn Fn(&Request, Response) -> Response>;
 type Intercept = Box<dyn Fn(&Request) -> Option<u16>>;
@@ -255,6 +263,11 @@ impl World {
     /// The requests since the last call.
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.take()
+    }
+
+    /// Their shapes.
+    pub fn shapes(&self) -> Vec<Shape> {
+        self.seen().iter().map(Seen::shape).collect()
     }
 
     /// Runs something of the relay's to its end.

@@ -2,7 +2,7 @@
 
 use rand_core::CryptoRng;
 use sotto_protocol::{
-    bundle::{Bundle, day_of},
+    bundle::Bundle,
     conversation::Cycle,
     id::Board,
     keys::SealingPublicKey,
@@ -50,7 +50,7 @@ impl View {
 
     /// UTC day of sealing.
     pub(super) fn day(&self) -> u32 {
-        day_of(self.now)
+        self.bundle.sealing_day(self.now)
     }
 
     pub(super) fn cycle(&self, board: Board, number: u64) -> Cycle {
@@ -75,7 +75,7 @@ impl View {
             0 => self.bundle.line.desks.first()?.id,
             desk => desk,
         };
-        let statement = self.bundle.prekey(desk, day_of(self.now))?;
+        let statement = self.bundle.prekey(desk, self.day())?;
         Some(statement.prekey.clone())
     }
 }
