@@ -85,15 +85,42 @@ fn another_device_goes_on_where_the_first_one_is_switched_off() {
         office.tick(first, Fate::Arrives);
     }
     let others: Vec<usize> = (0..3).filter(|which| *which != first).collect();
-    for _ in 0..16 {
+    let (mut round, back) = (0, 4);
+    while !office.members[newcomer].log.is_inside() && round < 24 {
         for which in others.iter().copied().chain([newcomer]) {
             office.tick(which, Fate::Arrives);
         }
+        // It comes back, and the two do not begin anew in turn for ever.
+        if round >= back {
+            office.tick(first, Fate::Arrives);
+        }
         office.world.clock.pass(60);
+        round += 1;
     }
+    assert!(round > back);
     assert!(office.members[newcomer].log.is_inside());
     assert_eq!(office.seen(newcomer), office.seen(others[0]));
     assert_eq!(office.seen(newcomer).len(), 4);
+}
+
+#[test]
+fn a_state_on_its_way_holds_nothing_up() {
+    let mut office = office(Backend::Embedded, 91, 2);
+    for n in 0..4 {
+        office.say(0, &format!("{n} {}", "long ".repeat(2_500)));
+    }
+    office.run(5);
+    office.tick(0, Fate::Arrives);
+    office.hire();
+    office.world.clock.pass(130);
+    // Rotation, welcome, the first part.
+    for _ in 0..3 {
+        assert!(!office.tick(0, Fate::Arrives));
+    }
+    for is_carried in [true, false, true, false] {
+        office.say(0, "meanwhile");
+        assert_eq!(office.tick(0, Fate::Arrives), is_carried);
+    }
 }
 
 #[test]
