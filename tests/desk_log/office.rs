@@ -136,7 +136,7 @@ impl Office {
             card,
         };
         member.save();
-        self.list(&member.card.clone());
+        self.list(&member.card);
         self.members.push(member);
     }
 
@@ -146,6 +146,12 @@ impl Office {
         line.add_device(card, self.desk, DeviceRole::Device)
             .unwrap();
         self.world.publish();
+    }
+
+    /// Puts a device back into the roster.
+    pub(super) fn rehire(&mut self, which: usize) {
+        let card = self.members[which].card.clone();
+        self.list(&card);
     }
 
     /// Takes a device out of the roster.

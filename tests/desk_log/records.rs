@@ -1,9 +1,14 @@
 //! One record: what seals it, what is the same of every one, and who may open its slot.
 
+use chacha20poly1305::{
+    ChaCha20Poly1305, KeyInit as _,
+    aead::{Aead as _, Payload},
+};
 use proptest::{collection::vec, prelude::*};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use sotto_protocol::{
+    hash,
     id::{DeviceId, LineId},
     limits::{LOG_BODY_BYTES, LOG_PLAINTEXT_BYTES, LOG_RECORD_BYTES},
     log::{
@@ -98,6 +103,36 @@ fn any_bent_bit_is_refused() {
         assert_eq!(open(&record, place, &key), Err(Unopened));
     }
     assert_eq!(open(&record, PLACE, &LogKey::make(rng)), Err(Unopened));
+}
+
+/// Sealed by the book, but for a commitment that is another key's: whoever holds the log key could make
+/// a record that opens under two keys, and must not.
+#[test]
+fn a_record_commits_to_its_key() {
+    let rng = &mut ChaCha20Rng::seed_from_u64(5);
+    let key = LogKey::make(rng);
+    let record = seal(spot(9), &key, &says(b"words"), None, rng).unwrap();
+    let (line, log) = (PLACE.line.0, PLACE.log.to_le_bytes());
+    let info: [&[u8]; 5] = [
+        b"sotto/1 log record",
+        &line,
+        &log,
+        &record[..64],
+        &record[1_232..1_264],
+    ];
+    let derived: [u8; 64] = hash::expand(key.as_bytes(), &info);
+    let cipher = ChaCha20Poly1305::new_from_slice(&derived[..32]).unwrap();
+    for is_right in [true, false] {
+        let mut head = record[..1_296].to_vec();
+        head[1_295] ^= u8::from(!is_right);
+        let payload = Payload {
+            msg: &says(b"words").to_bytes().unwrap(),
+            aad: &head,
+        };
+        let sealed = cipher.encrypt(&[0; 12].into(), payload).unwrap();
+        let opened = open(&[head, sealed].concat(), PLACE, &key);
+        assert_eq!(opened.is_ok(), is_right);
+    }
 }
 
 #[test]

@@ -254,6 +254,15 @@ impl DeskLog {
         }
     }
 
+    /// Gives this device's place up, to be let in anew: what is left for one that was out of the
+    /// roster while records it has not read were deleted ([`ReplayError::Missing`] again and again).
+    /// A device that stopped stays stopped.
+    pub fn give_up(&mut self) {
+        if self.alarm().is_none() {
+            self.leave();
+        }
+    }
+
     /// Stops for good.
     fn stop(&mut self, alarm: Alarm) -> Alarm {
         self.stage = Stage::Stopped(alarm);

@@ -127,7 +127,7 @@ impl DeskLog {
             if let Some((body, guest)) = self.welcome(now) {
                 return (body, Some(guest), false);
             }
-            if let Some(body) = self.next_part() {
+            if let Some(body) = self.next_part(now) {
                 self.passing.was_part = true;
                 return (body, None, false);
             }

@@ -44,7 +44,7 @@ impl DeskLog {
     /// A newcomer that this device has to send the state to. Asked after every replay.
     pub fn wants_snapshot(&self, now: u64) -> Option<DeviceId> {
         let is_free = self.is_inside() && self.passing.snapshot.is_none();
-        let is_on_duty = is_free && self.is_on_duty(self.passing.admission_since, now);
+        let is_on_duty = is_free && self.is_on_admission(now);
         let waiting = is_on_duty.then(|| self.waiting_for_state())?;
         waiting.into_iter().next()
     }
@@ -62,6 +62,10 @@ impl DeskLog {
             stream,
         });
         Ok(())
+    }
+
+    fn is_on_admission(&self, now: u64) -> bool {
+        self.is_on_duty(self.passing.admission_since, now)
     }
 
     /// Whether somebody waits to be let in, and the log key is one drawn since it is listed.
@@ -92,7 +96,7 @@ impl DeskLog {
 
     /// The record that lets the next stranger in.
     pub(super) fn welcome(&self, now: u64) -> Option<(Body, Admitted)> {
-        if !self.is_on_duty(self.passing.admission_since, now) {
+        if !self.is_on_admission(now) {
             return None;
         }
         let device = self.stranger()?;
@@ -107,7 +111,7 @@ impl DeskLog {
     }
 
     /// The next part of the snapshot that is on its way.
-    pub(super) fn next_part(&mut self) -> Option<Body> {
+    pub(super) fn next_part(&mut self, now: u64) -> Option<Body> {
         let outgoing = self.passing.snapshot.as_ref()?;
         let holder = self.holders.get(&outgoing.device);
         let is_listed = self.roster.listed.contains_key(&outgoing.device);
@@ -117,6 +121,8 @@ impl DeskLog {
         };
         let part = match holder.arriving {
             Some(at) if at.author == self.device.id && at.upto == outgoing.upto => at.next,
+            // Two senders that each begin anew would never end.
+            Some(at) if at.author != self.device.id && !self.is_on_admission(now) => return None,
             _ => 0,
         };
         let mut chunks = outgoing.stream.chunks(LOG_PART_BYTES);

@@ -61,7 +61,9 @@ pub enum ReplayError {
     #[error(transparent)]
     Stopped(#[from] Alarm),
     /// Records between the last and these did not come.
-    #[error("the relay leaves out records of the desk's log; ask again, or use another relay")]
+    #[error(
+        "the relay leaves out records of the desk's log; ask again, or let this device join anew if it was out of the roster for a while"
+    )]
     Missing,
     /// The page of another log.
     #[error("the answer is not of this desk's log; check the address of the link")]
