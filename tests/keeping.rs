@@ -312,3 +312,18 @@ fn an_answer_outlives_retention() {
     desk.run(&world, 600);
     assert_eq!(desk.texts(1), [TIP, "still here", "So am I."]);
 }
+
+/// What waits is bounded, so that it always fits where it is kept.
+#[test]
+fn too_much_at_once_is_refused_with_a_sentence() {
+    let (mut world, _) = begin(13);
+    let phone = Phone::new(&mut world);
+    let (mut tipster, mut rng) = (phone.tipster(), world.seed());
+    let long = "长".repeat(5_600);
+    for _ in 0..4 {
+        assert!(tipster.write(&long, 0, &mut rng).is_ok());
+    }
+    let refused = tipster.write("one more", 0, &mut rng).unwrap_err();
+    assert!(refused.to_string().contains("not opened by the desk yet"));
+    assert!(tipster.to_bytes().len() <= sotto_core::vault::VAULT_ROOM);
+}

@@ -17,6 +17,11 @@ pub enum TextError {
         "the text has {0} bytes; the most is {MAX_TEXT_BYTES}. Shorten it, or send it in two messages"
     )]
     Long(usize),
+    /// What waits leaves no room.
+    #[error(
+        "too much of what you wrote is not opened by the desk yet; look at the line until it is, then send this"
+    )]
+    Backlog,
 }
 
 /// Cuts a text into 1 to 4 parts, each of which fits an envelope of any epoch.

@@ -71,6 +71,8 @@ impl std::fmt::Debug for Tipster {
     }
 }
 
+/// Envelopes that wait or are not known to be opened: more than half of a compartment's room.
+const MAX_WAITING: usize = 16;
 /// Texts that are remembered by their receipts.
 const MAX_SENT: usize = 64;
 
@@ -150,6 +152,9 @@ impl Tipster {
         let parts = text::split(text)?;
         let id = rng.next_u64();
         let count = u8::try_from(parts.len()).unwrap_or(u8::MAX);
+        if self.outbox.len() + parts.len() > MAX_WAITING {
+            return Err(TextError::Backlog);
+        }
         for (part, body) in (0..).zip(parts) {
             self.outbox
                 .push(Item::new(Kind::Text, id, (part, count), body));
