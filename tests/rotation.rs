@@ -56,7 +56,7 @@ fn must_work(world: &mut World, desk: &mut DeskMachine) {
     let before = desk.count();
     let mut phone = Phone::new(world);
     phone.write("a tip");
-    phone.sit(world).unwrap();
+    phone.sit_at_once(world).unwrap();
     desk.round(world).unwrap();
     assert_eq!(desk.count(), before + 1);
 }

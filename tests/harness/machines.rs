@@ -249,9 +249,17 @@ impl Phone {
     pub fn sit(&mut self, world: &World) -> Result<Vec<String>, SittingError> {
         self.sit_until(world, |progress| {
             assert!(progress.elapsed < 3_600_000, "a sitting without end");
-            let is_done = progress.left_to_look_at == [0; 2] && !progress.is_waiting;
+            let is_done = progress.has_looked == [true; 2] && !progress.is_waiting;
             (is_done && progress.tries > 0) || progress.tries >= progress.posts + 3
         })
+    }
+
+    /// [`Self::sit`] with the clock put back afterwards, for moments that must be exact.
+    pub fn sit_at_once(&mut self, world: &World) -> Result<Vec<String>, SittingError> {
+        let began = world.clock.read();
+        let sat = self.sit(world);
+        world.clock.back(world.clock.read() - began);
+        sat
     }
 
     /// One sitting of `seconds`.

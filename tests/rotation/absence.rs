@@ -48,7 +48,7 @@ impl Away {
     fn write(&mut self, day: u64) {
         let mut phone = Phone::new(&mut self.world);
         phone.write(&format!("day {day}"));
-        match phone.sit(&self.world) {
+        match phone.sit_at_once(&self.world) {
             Ok(_) => {}
             Err(error) => {
                 assert_eq!(error, SittingError::Bundle(VerifyError::NoPrekey));
@@ -119,7 +119,7 @@ fn forty_days_close_the_line() {
     // What could not be sealed was kept, and goes out now.
     for phone in &mut away.waiting {
         assert!(phone.tipster().is_waiting());
-        phone.sit(&away.world).unwrap();
+        phone.sit_at_once(&away.world).unwrap();
     }
     away.desk.round(&away.world).unwrap();
     assert_eq!(away.read(), days(26..=40));
@@ -138,11 +138,11 @@ fn it_is_said_beforehand() {
     // And to the tipster: when the desk last signed anything.
     let mut rng = world_rng(44);
     world.clock.pass(4 * DAY);
-    let (view, _) = visit(&world, &mut rng, 10).unwrap();
+    let (view, _) = visit(&world, &mut rng, 0).unwrap();
     assert_eq!(view.bundle.last_signed(1), Some(now));
     assert_eq!(view.bundle.last_signed(2), None);
     desk.round(&world).unwrap();
-    let (view, _) = visit(&world, &mut rng, 10).unwrap();
+    let (view, _) = visit(&world, &mut rng, 0).unwrap();
     assert_eq!(view.bundle.last_signed(1), Some(now + 4 * DAY));
 }
 
@@ -191,7 +191,7 @@ fn keys_are_renewed_daily_and_fourteen_days_ahead() {
 fn sealed(world: &mut World) -> Vec<u8> {
     let mut phone = Phone::new(world);
     phone.write("late");
-    let (view, _) = visit(world, &mut phone.rng, 10).unwrap();
+    let (view, _) = visit(world, &mut phone.rng, 0).unwrap();
     let mut tipster = phone.tipster();
     let post = tipster.next_post(&view, &mut phone.rng).unwrap().unwrap();
     let post = post.save(&mut phone.memory).unwrap();

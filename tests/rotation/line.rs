@@ -171,7 +171,7 @@ fn roots_are_replaced_and_old_links_go_on_working() {
     let (first_pin, mut rng) = (world.pin(), world.seed());
     let mut phone = Phone::new(&mut world);
     phone.write("before");
-    phone.sit(&world).unwrap();
+    phone.sit_at_once(&world).unwrap();
     let mut stolen = copy(&world.line);
     let mut pins = vec![first_pin];
     for _ in 0..2 {
@@ -206,7 +206,7 @@ fn roots_are_replaced_and_old_links_go_on_working() {
         must_work(&mut world, &mut desk);
     }
     phone.write("after");
-    phone.sit(&world).unwrap();
+    phone.sit_at_once(&world).unwrap();
     desk.round(&world).unwrap();
     assert_eq!(desk.texts(1), ["before", "after"]);
     // The first roots certify nobody any more.

@@ -62,8 +62,9 @@ impl std::fmt::Debug for Person<'_> {
 pub struct Progress {
     /// Milliseconds since the app was opened.
     pub elapsed: u64,
-    /// First own pages of *new* and *old* that are still to be looked at.
-    pub left_to_look_at: [usize; 2],
+    /// Whether every first own page of *new* and of *old* has been looked at, in one cycle or
+    /// another.
+    pub has_looked: [bool; 2],
     /// Milliseconds after the opening when all own pages will have been looked at, about.
     pub looked_by: u64,
     /// Whether something waits for a turn.
@@ -110,7 +111,7 @@ impl<T: Transport, P: Pace, R: CryptoRng> Sitting<'_, T, P, R> {
         let mut view = self.look(people, seen)?;
         let mut progress = Progress {
             elapsed: 0,
-            left_to_look_at: [0; 2],
+            has_looked: [false; 2],
             looked_by: 0,
             is_waiting: false,
             found: 0,
@@ -135,7 +136,9 @@ impl<T: Transport, P: Pace, R: CryptoRng> Sitting<'_, T, P, R> {
             progress.elapsed = turn.moment;
             let left = Board::ALL.map(|board| Turns::of(people, &view, board).left());
             progress.looked_by = schedule.looks_complete(left.map(|left| left.all));
-            progress.left_to_look_at = left.map(|left| left.first);
+            for (has_looked, left) in progress.has_looked.iter_mut().zip(left) {
+                *has_looked |= left.first == 0;
+            }
             progress.is_waiting = people.iter().any(|person| person.tipster.is_waiting());
             if is_over(&progress) {
                 break;

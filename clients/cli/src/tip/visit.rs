@@ -278,7 +278,7 @@ const fn all_sent(progress: &Progress) -> bool {
 }
 
 fn all_looked_at(progress: &Progress) -> bool {
-    progress.left_to_look_at == [0; 2] && !progress.is_waiting && progress.tries > 0
+    progress.has_looked == [true; 2] && !progress.is_waiting && progress.tries > 0
 }
 
 fn given_up(progress: &Progress) -> Stop {
