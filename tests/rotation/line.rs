@@ -302,3 +302,25 @@ fn each_roster_names_the_one_before() {
     world.publish();
     assert!(line_statement(&world).serial > serial);
 }
+
+/// A relay that shows a drainer an older line statement gets nothing from it.
+#[test]
+fn a_drainer_is_not_rolled_back() {
+    let (mut world, mut desk) = begin(9);
+    let old = world.relay().bundle().unwrap();
+    world.clock.pass(DAY);
+    world.publish();
+    desk.round(&world).unwrap();
+    world.tamper(move |request, mut response| {
+        if request.target.ends_with("/bundle") {
+            response.body.clone_from(&old.json);
+        }
+        response
+    });
+    world.seen();
+    let stop = desk.round(&world).unwrap_err();
+    assert!(stop.text.contains("older keys"), "{}", stop.text);
+    assert_eq!(world.seen().len(), 1, "nothing but the bundle");
+    world.tamper(|_, response| response);
+    must_work(&mut world, &mut desk);
+}

@@ -101,6 +101,11 @@ pub enum DeskError {
         "this device is not part of the line yet; give its card to the administrator and wait for `sotto line publish`"
     )]
     NotListed,
+    /// The line statement is older than one seen before.
+    #[error(
+        "the relay sent older keys than this desk has seen before; nothing was published, ask its operator"
+    )]
+    RolledBack,
 }
 
 impl From<Reject> for DeskError {
@@ -158,6 +163,7 @@ impl Desk {
         now: u64,
         rng: &mut impl CryptoRng,
     ) -> Result<Change<Vec<Effect>>, DeskError> {
+        self.note_line(published.line.serial)?;
         let listed = self.identity.desk_of(&published.line);
         self.number = listed.ok_or(DeskError::NotListed)?;
         self.remember_bundle(published.hash, day_of(now));

@@ -55,7 +55,14 @@ impl Line {
 #[derive(Debug)]
 pub(super) struct Lines {
     pins: BTreeMap<LineId, Pin>,
-    kept: Mutex<BTreeMap<LineId, (u64, Arc<Line>)>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    lines: BTreeMap<LineId, (u64, Arc<Line>)>,
+    /// How often anything was forgotten.
+    changes: u64,
 }
 
 /// A put through another relay process of the same store is seen after this long.
@@ -65,7 +72,10 @@ impl Lines {
     pub(super) const fn new(pins: BTreeMap<LineId, Pin>) -> Self {
         Self {
             pins,
-            kept: Mutex::new(BTreeMap::new()),
+            kept: Mutex::new(Kept {
+                lines: BTreeMap::new(),
+                changes: 0,
+            }),
         }
     }
 
@@ -77,22 +87,31 @@ impl Lines {
         self.pins.get(&line).copied().ok_or(Error::Unknown)
     }
 
-    fn kept(&self, line: LineId, now: u64) -> Option<Arc<Line>> {
+    /// What is kept of a line, or the number of changes so far for [`Self::keep`].
+    fn kept(&self, line: LineId, now: u64) -> Result<Arc<Line>, u64> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, state) = kept.get(&line)?;
-        (*at..=at.saturating_add(KEEP_SECONDS))
-            .contains(&now)
-            .then(|| Arc::clone(state))
+        let fresh = kept
+            .lines
+            .get(&line)
+            .filter(|(at, _)| (*at..=at.saturating_add(KEEP_SECONDS)).contains(&now));
+        fresh
+            .map(|(_, state)| Arc::clone(state))
+            .ok_or(kept.changes)
     }
 
-    fn keep(&self, line: LineId, now: u64, state: &Arc<Line>) {
+    /// Keeps what was read from the store, unless a statement was put meanwhile: then it may be from
+    /// before, and a device that was just removed would be let in once more.
+    fn keep(&self, line: LineId, now: u64, state: &Arc<Line>, changes: u64) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert(line, (now, Arc::clone(state)));
+        if kept.changes == changes {
+            kept.lines.insert(line, (now, Arc::clone(state)));
+        }
     }
 
     pub(super) fn forget(&self, line: LineId) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.remove(&line);
+        kept.lines.remove(&line);
+        kept.changes = kept.changes.wrapping_add(1);
     }
 }
 
@@ -101,13 +120,14 @@ impl Relay {
     pub(super) async fn line(&self, line: LineId) -> Result<Arc<Line>, Error> {
         let pin = self.lines.pin(line)?;
         let now = self.clock.now();
-        if let Some(state) = self.lines.kept(line, now) {
-            return Ok(state);
-        }
+        let changes = match self.lines.kept(line, now) {
+            Ok(state) => return Ok(state),
+            Err(changes) => changes,
+        };
         let stored = self.store.statements(line).await?;
         let state = statements::assemble(pin, &stored, now).ok_or(Error::Unknown)?;
         let state = Arc::new(state);
-        self.lines.keep(line, now, &state);
+        self.lines.keep(line, now, &state, changes);
         Ok(state)
     }
 }

@@ -7,7 +7,7 @@ use sotto_protocol::{
     wire::{DecodeError, Reader, Writer},
 };
 
-use super::{Desk, Row};
+use super::{Desk, DeskError, Row};
 use crate::bytes::{count, read_list};
 
 /// How long a line does without its drainer, should it stop now. In unix seconds.
@@ -77,6 +77,8 @@ pub(super) struct Presence {
     drained: u64,
     /// The line's policy when it was last seen.
     retention_days: u32,
+    /// Highest serial of a line statement seen, against being rolled back.
+    line_serial: u64,
     missed: Vec<Missed>,
 }
 
@@ -112,6 +114,19 @@ impl Desk {
         }
     }
 
+    /// Remembers the line statement's serial, so that no relay shows an older one again.
+    pub(super) fn note_line(&mut self, serial: u64) -> Result<(), DeskError> {
+        let seen = &mut self.prekeys.presence.line_serial;
+        if serial < *seen {
+            return Err(DeskError::RolledBack);
+        }
+        if serial > *seen {
+            *seen = serial;
+            self.changed.insert(Row::Meta);
+        }
+        Ok(())
+    }
+
     /// At the beginning of a round: whether this drainer was away for longer than the relay keeps.
     pub(super) fn note_absence(&mut self, policy: &Policy, now: u64) {
         let published = self.prekeys.published;
@@ -145,6 +160,7 @@ impl Desk {
 impl Presence {
     pub(super) fn write(&self, out: Writer) -> Writer {
         let out = out.u64(self.drained).u32(self.retention_days);
+        let out = out.u64(self.line_serial);
         let out = count(out, self.missed.len());
         self.missed.iter().fold(out, |out, missed| {
             out.u64(missed.since)
@@ -159,6 +175,7 @@ impl Presence {
         Ok(Self {
             drained: from.u64()?,
             retention_days: from.u32()?,
+            line_serial: from.u64()?,
             missed: read_list(from, |from| {
                 Ok(Missed {
                     since: from.u64()?,
