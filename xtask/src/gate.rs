@@ -34,6 +34,8 @@ pub(crate) enum Plan {
     Run(Vec<Step>),
     /// Cannot be asked here: why, and what would change that.
     Skip(String),
+    /// Is answered by the look: no.
+    Fail(String),
 }
 
 /// A gate's answer.
@@ -115,6 +117,7 @@ impl Gate {
         };
         let outcome = match plan {
             Plan::Skip(reason) => Outcome::Skipped(reason),
+            Plan::Fail(reason) => Outcome::Failed(reason),
             Plan::Run(steps) => match self.run(&steps, &mut tests) {
                 Ok(()) => Outcome::Passed(String::new()),
                 Err(error) => Outcome::Failed(format!("{error:#}")),
@@ -129,12 +132,16 @@ impl Gate {
             let ran = run::run(step, deadline, self.streams).with_context(|| step.to_string())?;
             let counted = step.counts_tests.then(|| count::tests(&ran.output));
             *tests += counted.flatten().unwrap_or_default();
-            if !ran.succeeded() {
+            let wrong_end = step.last_line.as_ref().filter(|line| !ran.ends_with(line));
+            if !ran.succeeded() || wrong_end.is_some() {
                 self.show(step, &ran);
             }
             match ran.end {
                 End::TooLong => bail!("took more than {} min, ended", self.limit.as_secs() / 60),
                 End::Exited(status) => ensure!(status.success(), "{status}"),
+            }
+            if let Some(line) = wrong_end {
+                bail!("should have ended with {line}");
             }
             ensure!(
                 counted != Some(None),
@@ -201,6 +208,27 @@ mod tests {
     fn a_test_run_without_a_count_fails() {
         let gate = Gate::planned("g", "", || Plan::Run(vec![shell("true").counting_tests()]));
         assert!(matches!(gate.ask().0, Outcome::Failed(_)));
+    }
+
+    #[test]
+    fn an_end_that_was_announced_has_to_come() {
+        let right = Gate::planned("g", "", || {
+            Plan::Run(vec![shell("echo a; echo b").ending_with("b")])
+        });
+        assert_eq!(right.ask().0, Outcome::Passed(String::new()));
+        let wrong = Gate::planned("g", "", || {
+            Plan::Run(vec![shell("echo b; echo a").ending_with("b")])
+        });
+        let failed = Outcome::Failed("should have ended with b".to_owned());
+        assert_eq!(wrong.ask().0, failed);
+        let silent = Gate::planned("g", "", || Plan::Run(vec![shell("true").ending_with("b")]));
+        assert_eq!(silent.ask().0, failed);
+    }
+
+    #[test]
+    fn a_look_can_be_enough_to_fail() {
+        let gate = Gate::planned("g", "", || Plan::Fail("no".to_owned()));
+        assert_eq!(gate.ask().0, Outcome::Failed("no".to_owned()));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::fuzz;
 use crate::gate::{Gate, Plan};
+use crate::models;
 use crate::run;
 use crate::setup::Need;
 use crate::step::{self, Step};
@@ -60,6 +61,11 @@ pub(crate) const GATES: &[Gate] = &[
         "bare",
         "the protocol where there is no operating system",
         bare,
+    ),
+    Gate::planned(
+        "models",
+        "every query of the protocol's models comes to what it should",
+        models::plan,
     ),
     Gate::planned("deny", "licences, sources and banned crates", deny),
     Gate::planned("fuzz", "ten seconds of noise at each fuzz target", || {

@@ -13,6 +13,7 @@ mod fuzz;
 mod gate;
 mod gates;
 mod leash;
+mod models;
 mod report;
 mod run;
 mod setup;

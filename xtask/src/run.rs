@@ -27,6 +27,11 @@ impl Ran {
     pub(crate) fn succeeded(&self) -> bool {
         matches!(&self.end, End::Exited(status) if status.success())
     }
+
+    /// Whether `line` is the last of the output.
+    pub(crate) fn ends_with(&self, line: &str) -> bool {
+        self.output.lines().next_back() == Some(line)
+    }
 }
 
 enum Event {

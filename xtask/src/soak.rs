@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::fuzz;
 use crate::gate::{Gate, Plan};
 use crate::gates::{self, NEEDS};
+use crate::models;
 use crate::suite;
 
 pub(crate) fn run() -> ExitCode {
@@ -22,6 +23,11 @@ const GATES: &[Gate] = &[
     })
     .streaming()
     .within(Duration::from_hours(12)),
+    Gate::planned(
+        "models",
+        "every query of the protocol's models comes to what it should",
+        models::plan,
+    ),
     Gate::planned("fuzz", "two minutes of noise at each fuzz target", || {
         fuzz::plan(120)
     })

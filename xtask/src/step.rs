@@ -12,6 +12,7 @@ pub(crate) struct Step {
     arguments: Vec<String>,
     environment: Vec<(&'static str, String)>,
     pub(crate) counts_tests: bool,
+    pub(crate) last_line: Option<String>,
 }
 
 impl Step {
@@ -21,6 +22,7 @@ impl Step {
             arguments: arguments.iter().map(ToString::to_string).collect(),
             environment: Vec::new(),
             counts_tests: false,
+            last_line: None,
         }
     }
 
@@ -38,6 +40,12 @@ impl Step {
     /// The output ends with a count of tests, and has to.
     pub(crate) fn counting_tests(mut self) -> Self {
         self.counts_tests = true;
+        self
+    }
+
+    /// The last line of the output has to be this.
+    pub(crate) fn ending_with(mut self, line: impl Into<String>) -> Self {
+        self.last_line = Some(line.into());
         self
     }
 
