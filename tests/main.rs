@@ -8,6 +8,7 @@ mod conversation;
 mod decoders;
 mod devices;
 mod examples;
+mod indistinguishable;
 mod journeys;
 mod privacy;
 mod programs;

@@ -29,6 +29,7 @@ use sotto_protocol::{
 };
 
 pub use self::{
+    board::seal_filler,
     case::{Case, Direction, Entry, Status},
     identity::Identity,
     inbox::Batch,
