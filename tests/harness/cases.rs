@@ -26,6 +26,11 @@ pub fn must_renew_seeds() -> bool {
     wanted.is_ok()
 }
 
+/// Whether this is a soak, in which a test may take minutes.
+pub fn is_soak() -> bool {
+    std::env::var_os("SOTTO_SOAK").is_some()
+}
+
 /// A runner with a fixed seed that leaves no files behind.
 pub fn runner(few: u32) -> TestRunner {
     let config = Config {

@@ -5,6 +5,8 @@
 pub mod cases;
 pub mod hunt;
 pub mod machines;
+pub mod plain;
 pub mod programs;
 pub mod redis;
+pub mod statistics;
 pub mod world;

@@ -36,6 +36,7 @@ use sotto_protocol::{
 
 pub use self::{
     absence::{Missed, Reach, missed, reach},
+    board::seal_filler,
     case::Case,
     entry::{Direction, Entry, Status},
     identity::{Identity, SigningKey},

@@ -162,8 +162,11 @@ fn due_answers<'d>(
     })
 }
 
-/// A genuine envelope that nobody can open: random bytes would show.
-fn seal_filler(
+/// A genuine envelope to a key that nobody keeps: random bytes would show.
+///
+/// # Errors
+/// [`Reject`] never occurs with a key that was made here.
+pub fn seal_filler(
     line: LineId,
     day: u32,
     nobody: &SealingSecret,
