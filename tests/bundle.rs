@@ -102,7 +102,17 @@ fn everything_has_its_time() {
     assert_eq!(line.error(), VerifyError::NoPrekey);
     let mut line = Line::new();
     line.desks.remove(0);
-    assert_eq!(line.error(), VerifyError::NoPrekey, "only tomorrow's");
+    let moved = line.verify().unwrap();
+    assert_eq!(
+        moved.sealing_day(NOW),
+        day_of(NOW) + 1,
+        "a clock a day behind"
+    );
+    let mut line = Line::new();
+    for desk in &mut line.desks {
+        desk.day += 2;
+    }
+    assert_eq!(line.error(), VerifyError::Clock, "one further behind");
 }
 
 #[test]

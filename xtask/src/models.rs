@@ -13,11 +13,23 @@ use crate::step::{self, Step};
 
 /// Every model, with as many sessions of each principal as it says.
 pub(crate) fn plan() -> Plan {
+    ask(|model| model.sessions)
+}
+
+/// Every model with two sessions of each principal, also those that take minutes then.
+pub(crate) fn thorough_plan() -> Plan {
+    ask(|_| 2)
+}
+
+fn ask(sessions: fn(&Model) -> u8) -> Plan {
     if !step::is_installed("verifpal") {
         return Plan::Skip(format!("no verifpal here: {INSTALL}"));
     }
     match models() {
-        Ok(models) => Plan::Run(models.iter().map(Model::step).collect()),
+        Ok(models) => {
+            let step = |model: &Model| model.step(sessions(model));
+            Plan::Run(models.iter().map(step).collect())
+        }
         Err(error) => Plan::Fail(format!("{error:#}")),
     }
 }
@@ -59,12 +71,9 @@ impl Model {
     }
 
     /// The last line of Verifpal's output says of each query its kind and whether it is broken.
-    fn step(&self) -> Step {
+    fn step(&self, sessions: u8) -> Step {
         let code: String = self.queries.iter().map(Query::code).collect();
-        let (sessions, path) = (
-            self.sessions.to_string(),
-            format!("{FOLDER}/{}.vp", self.name),
-        );
+        let (sessions, path) = (sessions.to_string(), format!("{FOLDER}/{}.vp", self.name));
         let arguments = ["verify", "--result-code", "--sessions", &sessions, &path];
         Step::new("verifpal", &arguments).ending_with(code)
     }
@@ -134,7 +143,7 @@ mod tests {
     #[test]
     fn a_model_says_what_its_queries_must_come_to() {
         let model = Model::parse("m", SOURCE).unwrap();
-        let step = model.step();
+        let step = model.step(model.sessions);
         assert_eq!(
             step.to_string(),
             "verifpal verify --result-code --sessions 1 protocol/model/m.vp"

@@ -25,8 +25,8 @@ const GATES: &[Gate] = &[
     .within(Duration::from_hours(12)),
     Gate::planned(
         "models",
-        "every query of the protocol's models comes to what it should",
-        models::plan,
+        "every query of the protocol's models, with two runs of everybody",
+        models::thorough_plan,
     ),
     Gate::planned("fuzz", "two minutes of noise at each fuzz target", || {
         fuzz::plan(120)
