@@ -7,6 +7,7 @@ use crate::gate::{Gate, Plan};
 use crate::run;
 use crate::setup::Need;
 use crate::step::{self, Step};
+use crate::wasm;
 
 /// What a machine needs to build and test the workspace.
 pub(crate) const NEEDS: &[Need] = &[Need::CCompiler, Need::Redis, Need::Rustfmt, Need::Clippy];
@@ -60,6 +61,11 @@ pub(crate) const GATES: &[Gate] = &[
         "bare",
         "the protocol where there is no operating system",
         bare,
+    ),
+    Gate::planned(
+        "wasm",
+        "published vectors and a conversation in WebAssembly, run by Node",
+        wasm::plan,
     ),
     Gate::planned("deny", "licences, sources and banned crates", deny),
     Gate::planned("fuzz", "ten seconds of noise at each fuzz target", || {
