@@ -10,6 +10,7 @@ mod devices;
 mod examples;
 mod indistinguishable;
 mod journeys;
+mod memory;
 mod privacy;
 mod programs;
 mod published;
