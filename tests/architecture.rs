@@ -86,6 +86,7 @@ fn crates_depend_in_one_direction() {
             "sotto-tests",
             &["sotto-core", "sotto-protocol", "sotto-relay"],
         ),
+        ("sotto-wasm-tests", &["sotto-core", "sotto-protocol"]),
         ("xtask", &[]),
     ]
     .into();

@@ -2,13 +2,22 @@
 
 use std::cell::Cell;
 
+use rand_chacha::ChaCha20Rng;
 use sotto_core::{
     desk::Status,
     tipster::Stage,
     transport::{Method, Request},
 };
+use sotto_protocol::{
+    conversation::{Content, Conversation, Slot},
+    id::Board,
+    message::{Contact, Flags, Kind, Message},
+    page::PageHeader,
+    seal::Envelope,
+    twice,
+};
 use sotto_tests::{
-    machines::{DeskMachine, Phone},
+    machines::{DeskMachine, Phone, visit},
     world::{Backend, World},
 };
 
@@ -180,6 +189,69 @@ fn a_stranger_is_a_case_apart() {
     assert_eq!(desk.count(), 2);
     assert!(!desk.case(1, sotto_core::desk::Case::is_unconfirmed));
     assert_eq!(desk.texts(2), ["I claim to be known."]);
+}
+
+/// Whoever has stolen a desk's keys can prove a re-contact, with a static key of their own. Answers
+/// are sealed to the key of the person who wrote first all the same, so that the thief reads none.
+#[test]
+fn a_thief_of_the_desks_keys_reads_no_answer() {
+    let (mut world, mut desk) = begin(14);
+    let phone = talk(&mut world, &mut desk);
+    let (mut rng, line) = (world.seed(), world.pin().line);
+    let stranger = Phone::new(&mut world);
+    let mut keys = stranger.keys().clone();
+    keys.handle = phone.keys().handle;
+    keys.continuity = phone.keys().continuity.clone();
+    let (view, _) = visit(&world, &mut rng, 0).unwrap();
+    let day = view.bundle.sealing_day(view.now);
+    let prekey = view.bundle.prekey(1, day).unwrap().prekey.clone();
+    let mut thief = Conversation::begin(line, day, true, &mut rng);
+    let contact = Contact {
+        bundle: view.bundle.hash,
+        keys: &keys,
+    };
+    let content = Content {
+        kind: Kind::Text,
+        flags: Flags::None,
+        id: 1,
+        part: 0,
+        parts: 1,
+        body: b"It is me, believe me.",
+    };
+    let sealed = thief.seal_first(content, contact, (&prekey, day), &mut rng);
+    let envelope = sealed.unwrap().envelope.into_bytes();
+    world.relay().post(envelope).unwrap();
+    desk.round(&world).unwrap();
+    assert_eq!(desk.count(), 1, "the proof is right");
+    assert!(desk.case(1, sotto_core::desk::Case::is_unconfirmed));
+    desk.reply(&world, 1, "not for you");
+    desk.run(&world, 600);
+    let answers = all_for(&world, &mut thief, &mut rng);
+    let answer = answers.iter().find(|message| message.kind == Kind::Text);
+    let answer = answer.unwrap();
+    assert_eq!(answer.flags, Flags::Twice);
+    let open = |key| twice::open(answer, key, line, thief.nonce());
+    assert!(open(&keys.static_key).is_err());
+    let (_, body) = open(&phone.keys().static_key).unwrap();
+    assert_eq!(*body, b"not for you");
+}
+
+/// Everything on *new* that a conversation can open.
+fn all_for(world: &World, of: &mut Conversation, rng: &mut ChaCha20Rng) -> Vec<Message> {
+    let (view, _) = visit(world, rng, 0).unwrap();
+    let slot = Slot::Board(Board::New, view.served(Board::New));
+    let mut all = Vec::new();
+    for page in 0..view.pages(Board::New) {
+        let page = world.relay().page(Board::New, page).unwrap();
+        for bytes in PageHeader::parse(&page).unwrap().1 {
+            let envelope = Envelope::parse(bytes.to_vec()).unwrap();
+            let mut expected = of.expected(slot).into_iter();
+            let at = expected.find(|expected| expected.address == envelope.address());
+            let opened = at.map(|at| of.open(at.number, &envelope, 0));
+            all.extend(opened.and_then(Result::ok));
+        }
+    }
+    all
 }
 
 /// Both phones of one person: answers reach either until the new one is confirmed.

@@ -13,6 +13,7 @@ mod examples;
 mod indistinguishable;
 mod journeys;
 mod keeping;
+mod memory;
 mod privacy;
 mod programs;
 mod published;

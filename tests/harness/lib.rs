@@ -8,5 +8,6 @@ pub mod machines;
 pub mod plain;
 pub mod programs;
 pub mod redis;
+pub mod scan;
 pub mod statistics;
 pub mod world;

@@ -8,6 +8,7 @@ use crate::models;
 use crate::run;
 use crate::setup::Need;
 use crate::step::{self, Step};
+use crate::wasm;
 
 /// What a machine needs to build and test the workspace.
 pub(crate) const NEEDS: &[Need] = &[Need::CCompiler, Need::Redis, Need::Rustfmt, Need::Clippy];
@@ -66,6 +67,11 @@ pub(crate) const GATES: &[Gate] = &[
         "models",
         "every query of the protocol's models comes to what it should",
         models::plan,
+    ),
+    Gate::planned(
+        "wasm",
+        "published vectors and a conversation in WebAssembly, run by Node",
+        wasm::plan,
     ),
     Gate::planned("deny", "licences, sources and banned crates", deny),
     Gate::planned("fuzz", "ten seconds of noise at each fuzz target", || {

@@ -20,6 +20,7 @@ mod setup;
 mod soak;
 mod step;
 mod suite;
+mod wasm;
 
 use std::process::ExitCode;
 

@@ -108,7 +108,8 @@ pub(crate) fn ensure(needs: &[Need]) -> anyhow::Result<Vec<&'static str>> {
     Ok([packages, components].concat())
 }
 
-fn install(packages: &[&'static str]) -> anyhow::Result<()> {
+/// Installs Debian packages, where that is possible without asking anybody.
+pub(crate) fn install(packages: &[&'static str]) -> anyhow::Result<()> {
     if !(is_root() && step::is_installed("apt-get")) {
         return Err(NeedsHands {
             packages: packages.to_vec(),
@@ -140,7 +141,7 @@ fn is_root() -> bool {
 }
 
 /// Runs a step without showing it; its output becomes the error if it fails.
-fn quietly(step: &Step) -> anyhow::Result<Ran> {
+pub(crate) fn quietly(step: &Step) -> anyhow::Result<Ran> {
     let ran = match run::run(step, clock::now() + LIMIT, false) {
         Ok(ran) => ran,
         Err(error) => bail!("{step}: {error}"),

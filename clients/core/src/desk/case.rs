@@ -2,7 +2,8 @@
 
 use sotto_protocol::{
     conversation::Content,
-    limits::MAX_PARTS,
+    keys::SealingPublicKey,
+    limits::{MAX_PARTS, RATCHET_KEY_BYTES},
     message::{FirstContact, Flags, Kind, Message, Receipts},
     secret::Secret,
     wire::{DecodeError, Reader, Writer},
@@ -23,6 +24,9 @@ pub struct Case {
     pub(super) handle: [u8; 32],
     /// What proves that it is the same person.
     pub(super) continuity: Secret,
+    /// What answers are sealed to besides, until a later conversation has proven that it is the
+    /// same person: of the first message ever, never of the one that claims to be.
+    pub(super) static_key: SealingPublicKey,
     /// In order of their beginning.
     pub(super) threads: Vec<Thread>,
     /// In order of arrival.
@@ -45,6 +49,7 @@ impl Case {
         Self {
             handle: first.handle,
             continuity: first.continuity.clone(),
+            static_key: first.static_key.clone(),
             threads: vec![thread],
             entries: Vec::new(),
             is_foreign: false,
@@ -204,6 +209,7 @@ impl Case {
             .u8(VERSION)
             .bytes(&self.handle)
             .bytes(self.continuity.as_bytes())
+            .bytes(self.static_key.0.as_slice())
             .u8(u8::from(self.is_foreign));
         let out = list(out, &self.threads, Thread::write);
         let out = list(out, &self.entries, Entry::write);
@@ -217,6 +223,8 @@ impl Case {
         let case = Self {
             handle: from.array()?,
             continuity: Secret::from_bytes(from.array()?),
+            static_key: SealingPublicKey::from_slice(from.bytes(RATCHET_KEY_BYTES)?)
+                .ok_or(DecodeError::Short)?,
             is_foreign: flag(from)?,
             threads: read_list(from, Thread::read)?,
             entries: read_list(from, Entry::read)?,

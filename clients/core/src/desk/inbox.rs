@@ -156,7 +156,8 @@ impl Desk {
             && first.is_proven(&case.continuity, message, body)
         {
             let proof = Some(luck.proof(&first.nonce));
-            case.add(Thread::new(conversation, first.static_key.clone(), proof));
+            // Not the message's own: whoever stole a desk's keys could put theirs there.
+            case.add(Thread::new(conversation, case.static_key.clone(), proof));
             return Some((number, case.threads.len().saturating_sub(1)));
         }
         // A receipt of somebody this desk never heard of, or words that belong to nobody.
