@@ -1,5 +1,6 @@
 //! The one test binary: its table of contents.
 
+mod adversary;
 mod architecture;
 mod attachments;
 mod bounds;

@@ -335,9 +335,9 @@ impl Conversation {
             .and_then(|page| u32::try_from(page).ok())
     }
 
-    /// Erases the page keys of days before `day`.
-    pub fn forget_pages_before(&mut self, day: u32) {
-        self.page_key.advance_to(day);
+    /// Erases the page keys of days before `day`. Whether there were any.
+    pub fn forget_pages_before(&mut self, day: u32) -> bool {
+        self.page_key.advance_to(day)
     }
 
     /// Erases, at a desk, keys of skipped indices and of past epochs older than [`SKIPPED_DAYS`].

@@ -168,6 +168,13 @@ impl Tipster {
     /// The app is open: what a verified bundle says to remember, and one opening more.
     pub fn opened(&mut self, view: &View) -> Unsaved<State, ()> {
         self.openings = self.openings.saturating_add(1);
+        // The word of somebody who came back may have been lost: it is sent again, ever more rarely.
+        if let Some(newest) = self.threads.last_mut()
+            && self.openings.is_power_of_two()
+            && !newest.has_spoken
+        {
+            newest.is_announced &= !newest.conversation.beginning().is_recontact();
+        }
         self.seen = view.bundle.seen.clone();
         self.saw(view)
     }

@@ -40,10 +40,14 @@ impl PageKey {
         }
     }
 
-    /// Erases the keys of days before `day`, where that is possible.
-    pub(super) fn advance_to(&mut self, day: u32) {
-        if let (Self::Chain { .. }, Some(key)) = (&self, self.of_day(day)) {
-            *self = Self::Chain { day, key };
+    /// Erases the keys of days before `day`, where that is possible. Whether there were any.
+    pub(super) fn advance_to(&mut self, day: u32) -> bool {
+        match (&self, self.of_day(day)) {
+            (Self::Chain { day: kept, .. }, Some(key)) if *kept < day => {
+                *self = Self::Chain { day, key };
+                true
+            }
+            _ => false,
         }
     }
 }

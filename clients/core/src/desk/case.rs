@@ -111,14 +111,25 @@ impl Case {
         }
     }
 
-    /// Adds a conversation of a person who has come back. What is not acknowledged goes there too.
+    /// Adds a conversation of a person who has come back. What is not acknowledged goes there too,
+    /// whole: the other parts of a text may have gone with the phone.
     pub(super) fn add(&mut self, mut thread: Thread) {
-        if let Some(last) = self.threads.last() {
-            for pending in &last.pending {
-                thread.queue(pending.content(), pending.since);
+        for pending in self.threads.last().iter().flat_map(|last| &last.pending) {
+            let mut answers = self.entries.iter();
+            let answer = answers.find(|e| e.direction == Direction::Out && e.id == pending.id);
+            for content in answer.iter().flat_map(|answer| answer.contents()) {
+                thread.queue(content, pending.since);
             }
+            thread.queue(pending.content(), pending.since);
         }
         self.threads.push(thread);
+    }
+
+    /// Adds the first conversation of a person who has begun anew since: it was long on its way, and
+    /// nobody looks for answers there.
+    pub(super) fn add_past(&mut self, mut thread: Thread) {
+        thread.retire();
+        self.threads.insert(0, thread);
     }
 
     /// Takes one opened message of the conversation at `place`; `body` is that of its kind.
@@ -136,10 +147,19 @@ impl Case {
             Kind::Acknowledgement => Receipts::from_bytes(body).ok(),
             _ => None,
         };
-        thread.hear(message, receipts.as_ref());
+        thread.hear(message.received, receipts.as_ref());
         if message.kind.is_repeated() && !thread.is_retired {
             thread.acknowledge(message.id, message.part, at);
+        } else if message.flags == Flags::Recontact && !thread.is_retired {
+            thread.greet(at);
         }
+        // Ids mean the same in every conversation of a person.
+        for thread in &mut self.threads {
+            thread.hear(None, receipts.as_ref());
+        }
+        let Some(thread) = self.threads.get_mut(place) else {
+            return Taken::Nothing;
+        };
         let is_confirmation = message.kind == Kind::Confirmation && thread.confirm(body);
         if is_confirmation {
             let before = self.threads.iter_mut().take(place);

@@ -1,6 +1,10 @@
 //! One text of a case.
 
-use sotto_protocol::wire::{DecodeError, Reader, Writer};
+use sotto_protocol::{
+    conversation::Content,
+    message::{Flags, Kind},
+    wire::{DecodeError, Reader, Writer},
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -66,6 +70,18 @@ impl Entry {
     /// The whole text, or what has arrived of it.
     pub fn text(&self) -> String {
         text::join(self.got.iter().map(|(_, body)| body.as_slice()))
+    }
+
+    /// Its parts, to be sent.
+    pub(super) fn contents(&self) -> impl Iterator<Item = Content<'_>> {
+        self.got.iter().map(|(part, body)| Content {
+            kind: Kind::Text,
+            flags: Flags::None,
+            id: self.id,
+            part: *part,
+            parts: self.parts,
+            body,
+        })
     }
 
     pub(super) fn is_whole(&self) -> bool {

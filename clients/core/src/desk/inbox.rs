@@ -6,7 +6,7 @@ use sotto_protocol::{
     conversation::Conversation,
     drain::{Cursor, DrainPage, Drained},
     envelope::EnvelopeHeader,
-    message::{FirstContact, Kind, Message},
+    message::{FirstContact, Flags, Kind, Message},
     seal::{self, Envelope},
 };
 
@@ -159,6 +159,15 @@ impl Desk {
             // Not the message's own: whoever stole a desk's keys could put theirs there.
             case.add(Thread::new(conversation, case.static_key.clone(), proof));
             return Some((number, case.threads.len().saturating_sub(1)));
+        }
+        let case = known.and_then(|number| Some((number, self.cases.get_mut(&number)?)));
+        // Nobody else knows the key: a first contact that its successor has overtaken.
+        if let Some((number, case)) = case
+            && message.flags == Flags::None
+            && case.continuity.matches(first.continuity.as_bytes())
+        {
+            case.add_past(Thread::new(conversation, first.static_key.clone(), None));
+            return Some((number, 0));
         }
         // A receipt of somebody this desk never heard of, or words that belong to nobody.
         if !message.kind.is_repeated() {

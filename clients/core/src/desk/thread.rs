@@ -4,7 +4,7 @@ use sotto_protocol::{
     conversation::{Content, Conversation},
     keys::SealingPublicKey,
     limits::{DAY_SECONDS, RATCHET_KEY_BYTES, RECEIPT_DAYS},
-    message::{Message, Receipts},
+    message::{Received, Receipts},
     secret::Secret,
     twice::Twice,
     wire::{DecodeError, Reader, Writer},
@@ -72,9 +72,10 @@ impl Thread {
         is_right
     }
 
-    /// Takes what a message says of this side's messages.
-    pub(super) fn hear(&mut self, message: &Message, receipts: Option<&Receipts>) {
-        let is_done = |pending: &mut Pending| pending.is_acknowledged(message.received, receipts);
+    /// Takes what a message says of this side's messages: `received` if it was one of this
+    /// conversation, receipts of whichever conversation of this person.
+    pub(super) fn hear(&mut self, received: Option<Received>, receipts: Option<&Receipts>) {
+        let is_done = |pending: &mut Pending| pending.is_acknowledged(received, receipts);
         self.pending.retain_mut(|pending| !is_done(pending));
         self.receipt.take_if(is_done);
     }
@@ -87,6 +88,13 @@ impl Thread {
             Some(receipt) => receipt.renew(&self.receipts, now),
             None => self.receipt = Some(Pending::receipt(&self.receipts, now)),
         }
+    }
+
+    /// Lets a phone that has come back hear that it was heard.
+    pub(super) fn greet(&mut self, now: u64) {
+        let receipts = &self.receipts;
+        self.receipt
+            .get_or_insert_with(|| Pending::receipt(receipts, now));
     }
 
     /// Queues a message to the tipster.
@@ -125,7 +133,11 @@ impl Thread {
         let lasts = RECEIPT_DAYS.saturating_mul(DAY_SECONDS);
         let is_old = |receipt: &mut Pending| receipt.since.saturating_add(lasts) <= now;
         let has_dropped = self.receipt.take_if(is_old).is_some();
-        self.conversation.expire(today) || has_dropped
+        // No cycle that is still written began earlier, as a cycle lasts a day at most.
+        let has_forgotten = self
+            .conversation
+            .forget_pages_before(today.saturating_sub(2));
+        self.conversation.expire(today) || has_dropped || has_forgotten
     }
 
     pub(super) fn write(&self, out: Writer) -> Writer {

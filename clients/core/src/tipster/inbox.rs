@@ -190,13 +190,15 @@ impl Tipster {
         received: Option<sotto_protocol::message::Received>,
         receipts: Option<&Receipts>,
     ) {
-        let (opened, left): (Vec<Item>, Vec<Item>) = std::mem::take(&mut self.outbox)
-            .into_iter()
-            .partition(|item| item.is_opened(received, receipts));
-        self.outbox = left;
-        for item in opened {
-            if item.kind == Kind::Confirmation {
-                self.confirmed.push(item.id);
+        if let Some(receipts) = receipts {
+            self.take_receipts(receipts);
+        }
+        if let (Some(received), Some(_), false) = (received, receipts, self.keeps_nothing()) {
+            // Receipts and fields were made together, so that they differ only where this state was
+            // put back from a copy.
+            let mut items = self.outbox.iter_mut();
+            if let Some(item) = items.find(|item| item.is_usurped(received)) {
+                item.give_up();
             }
         }
         if let Some(received) = received {
@@ -209,11 +211,19 @@ impl Tipster {
             sent.filter(|sent| lost.contains(&sent.id))
                 .for_each(|sent| sent.was_lost = true);
         }
-        if let Some(receipts) = receipts {
-            let count = u32::try_from(receipts.as_slice().len()).unwrap_or(u32::MAX);
-            self.receipts = self.receipts.max(count);
-        }
         self.restage();
+    }
+
+    /// What the desk names as opened need not be sent again.
+    fn take_receipts(&mut self, receipts: &Receipts) {
+        let (opened, left): (Vec<Item>, Vec<Item>) = std::mem::take(&mut self.outbox)
+            .into_iter()
+            .partition(|item| item.is_opened(receipts));
+        self.outbox = left;
+        let confirmations = opened.iter().filter(|item| item.kind == Kind::Confirmation);
+        self.confirmed.extend(confirmations.map(|item| item.id));
+        let count = u32::try_from(receipts.as_slice().len()).unwrap_or(u32::MAX);
+        self.receipts = self.receipts.max(count);
     }
 
     /// Whether this part was never seen before; from now on it is known.

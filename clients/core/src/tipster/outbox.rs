@@ -72,15 +72,23 @@ impl Item {
         self.sendings = 0;
     }
 
-    /// Whether the desk has opened it.
-    pub(super) fn is_opened(
-        &self,
-        received: Option<Received>,
-        receipts: Option<&Receipts>,
-    ) -> bool {
+    /// Whether the desk names it as opened. Its index alone does not count: where this state was put
+    /// back from a copy, something else may have been sent under it before.
+    pub(super) fn is_opened(&self, receipts: &Receipts) -> bool {
+        receipts.covers(self.id, self.part)
+    }
+
+    /// Whether the desk has opened something else under one of its indices. What is sent in this
+    /// conversation from now on cannot be told from what was sent before the copy.
+    pub(super) fn is_usurped(&self, received: Received) -> bool {
         let mut numbers = self.numbers.iter();
-        received.is_some_and(|received| numbers.any(|(e, j)| received.covers(*e, *j)))
-            || receipts.is_some_and(|receipts| receipts.covers(self.id, self.part))
+        numbers.any(|(epoch, index)| received.covers(*epoch, *index))
+    }
+
+    /// Only a new conversation helps.
+    pub(super) const fn give_up(&mut self) {
+        self.sendings = MAX_SENDINGS;
+        self.due = 0;
     }
 
     /// Whether the desk has opened later ones but not this: then the relay has lost it, and it is

@@ -1,0 +1,86 @@
+//! What the adversary has found, as lists of what happened. Each was a bug once.
+
+use super::{
+    net::Fate::{Dropped, Late},
+    story::{
+        Op::{self, Copy, Lose, Open, Relay, Release, Reply, Restore, Round, Wait, Write},
+        Story,
+    },
+};
+
+/// A tip that was read, and an answer that stands on the board.
+const ANSWERED: [Op; 10] = [
+    Write(1),
+    Open(4),
+    Round,
+    Reply(1),
+    Wait,
+    Wait,
+    Round,
+    Wait,
+    Wait,
+    Round,
+];
+
+/// What a phone sent before its state was put back took the address of what it sent afterwards; the
+/// acknowledgement of the one was taken for that of the other.
+#[test]
+fn an_acknowledgement_of_what_was_sent_before_the_copy() {
+    let sent_twice = [
+        Open(4),
+        Copy,
+        Write(1),
+        Open(4),
+        Restore,
+        Write(1),
+        Open(4),
+        Round,
+        Wait,
+        Wait,
+        Round,
+        Wait,
+        Wait,
+        Round,
+    ];
+    Story::tell(&[&ANSWERED[..], &sent_twice].concat());
+}
+
+/// The only word of a phone that came back was lost, and the desk never heard of it.
+#[test]
+fn a_lost_word_of_somebody_who_came_back() {
+    let lost = [Lose, Relay(Dropped), Open(4)];
+    Story::tell(&[&ANSWERED[..], &lost].concat());
+}
+
+/// The first phone had acknowledged one part of an answer, so that the second one never got it.
+#[test]
+fn half_an_answer_on_a_phone_that_was_lost() {
+    let many = [
+        Write(1),
+        Open(4),
+        Round,
+        Reply(3),
+        Reply(3),
+        Reply(3),
+        Wait,
+        Wait,
+        Round,
+        Wait,
+        Wait,
+        Round,
+        Open(4),
+        Round,
+        Lose,
+    ];
+    Story::tell(&many);
+}
+
+/// A first contact that was withheld until its phone had begun anew made a second case.
+#[test]
+fn a_first_contact_that_comes_after_its_successor() {
+    let mut ops = vec![Relay(Dropped); 6];
+    ops.extend([Relay(Late), Write(1)]);
+    ops.extend([Open(4); 130]);
+    ops.extend([Round, Release, Round]);
+    Story::tell(&ops);
+}
