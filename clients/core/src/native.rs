@@ -3,6 +3,7 @@
 mod ask;
 mod files;
 mod http;
+mod shelf;
 mod stop;
 
 use std::{
