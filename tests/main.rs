@@ -10,6 +10,7 @@ mod decoders;
 mod desk_log;
 mod devices;
 mod examples;
+mod files;
 mod journeys;
 mod keeping;
 mod privacy;

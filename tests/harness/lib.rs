@@ -7,4 +7,5 @@ pub mod hunt;
 pub mod machines;
 pub mod programs;
 pub mod redis;
+pub mod shelf;
 pub mod world;

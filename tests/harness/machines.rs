@@ -63,6 +63,22 @@ impl Keeper<Rows> for Memory<(Row, Zeroizing<Vec<u8>>)> {
     }
 }
 
+impl<S> Memory<S> {
+    /// Everything that is kept.
+    pub fn kept(&self) -> &[S] {
+        &self.kept
+    }
+}
+
+impl Memory<(Row, Zeroizing<Vec<u8>>)> {
+    /// Damages a row.
+    pub fn change(&mut self, row: Row, change: impl FnOnce(&mut [u8])) {
+        let mut kept = self.kept.iter_mut();
+        let (_, bytes) = kept.find(|(name, _)| *name == row).unwrap();
+        change(bytes);
+    }
+}
+
 impl RowKeeper for Memory<(Row, Zeroizing<Vec<u8>>)> {
     fn row(&mut self, row: Row) -> Result<Option<Zeroizing<Vec<u8>>>, KeepError> {
         let mut kept = self.kept.iter();

@@ -142,7 +142,7 @@ impl Desk {
         rng: &mut impl CryptoRng,
     ) -> Result<Batch, KeepError> {
         let mut batch = self.take(page, now, rng).save(rows)?;
-        batch.texts += self.gather(rows, rng)?;
+        batch.texts += self.gather(rows, now, rng)?;
         if page.records.is_empty() {
             self.ask_for_missing(now, rng).save(rows)?;
         }
@@ -154,13 +154,14 @@ impl Desk {
     pub fn gather(
         &mut self,
         rows: &mut dyn RowKeeper,
+        now: u64,
         rng: &mut impl CryptoRng,
     ) -> Result<usize, KeepError> {
         let mut whole = 0;
         for number in std::mem::take(&mut self.files.to_gather) {
             self.claim(number, rows)?;
             self.change(()).save(rows)?;
-            whole += usize::from(self.verify(number, rows, rng)?);
+            whole += usize::from(self.verify(number, rows, now, rng)?);
             self.change(()).save(rows)?;
         }
         Ok(whole)
@@ -247,6 +248,7 @@ impl Desk {
         &mut self,
         number: u32,
         rows: &mut dyn RowKeeper,
+        now: u64,
         rng: &mut impl CryptoRng,
     ) -> Result<bool, KeepError> {
         let file = self.files.all.get_mut(&number);
@@ -267,7 +269,7 @@ impl Desk {
             FileState::Arriving => {}
             FileState::Whole => {
                 // Nothing is missing: that tells the phone that it may forget the file.
-                self.wish(number, 0, rng);
+                self.wish(number, now, rng);
             }
             FileState::Broken => {
                 let gone =

@@ -65,6 +65,11 @@ impl Row {
     /// them back one by one ([`RowKeeper::row`]).
     pub const LOOSE: u64 = CHUNK;
 
+    /// Whether it is one of those.
+    pub const fn is_loose(self) -> bool {
+        self.number() >= Self::LOOSE
+    }
+
     /// Reads [`Self::number`].
     pub fn from_number(number: u64) -> Option<Self> {
         match number {
