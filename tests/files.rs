@@ -2,6 +2,7 @@
 
 mod loss;
 mod phone;
+mod programs;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
