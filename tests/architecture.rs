@@ -256,7 +256,7 @@ fn every_promise_names_a_test() {
 #[test]
 fn no_secret_is_an_argument() {
     let programs = Programs::new();
-    let commands: [(&str, &[&str]); 21] = [
+    let commands: [(&str, &[&str]); 22] = [
         ("sotto", &["tip", "send"]),
         ("sotto", &["tip", "check"]),
         ("sotto", &["tip", "reply"]),
@@ -276,6 +276,7 @@ fn no_secret_is_an_argument() {
         ("sotto-desk", &["run"]),
         ("sotto-desk", &["show"]),
         ("sotto-desk", &["reply"]),
+        ("sotto-desk", &["save"]),
         ("sotto-relay", &["serve"]),
         ("sotto-relay", &["keys"]),
     ];

@@ -109,7 +109,13 @@ fn kept_state_never_panics() {
         assert!(read(&bent[..bit / 8]).is_none());
         drop(read(&bent));
         assert!(read(&noise).is_none());
-        for row in [Row::Meta, Row::Unopened, Row::Case(1)] {
+        for row in [
+            Row::Meta,
+            Row::Unopened,
+            Row::Case(1),
+            Row::Strays,
+            Row::File(1),
+        ] {
             assert!(Desk::from_rows(&vec![(row, noise.clone().into())]).is_err());
         }
         assert!(LineKeys::from_bytes(&noise).is_err());

@@ -11,6 +11,7 @@ mod decoders;
 mod desk_log;
 mod devices;
 mod examples;
+mod files;
 mod indistinguishable;
 mod journeys;
 mod keeping;

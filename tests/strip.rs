@@ -1,6 +1,6 @@
 //! Metadata: every kind of it planted in a picture is gone, every pixel is where it was.
 
-mod pictures;
+pub(crate) mod pictures;
 mod types;
 
 use memchr::memmem;

@@ -245,7 +245,10 @@ impl Story {
         // A conversation that is not kept is read again and again until it is acknowledged.
         let may_repeat = self.phone.tipster().keeps_nothing();
         for (text, times) in &self.shown {
-            assert!(may_repeat || *times == 1, "{text:.9} was shown {times} times");
+            assert!(
+                may_repeat || *times == 1,
+                "{text:.9} was shown {times} times"
+            );
         }
         let desk = self.office.desk();
         assert!(desk.cases().len() <= 1, "one person became two cases");

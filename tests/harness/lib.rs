@@ -9,5 +9,6 @@ pub mod plain;
 pub mod programs;
 pub mod redis;
 pub mod scan;
+pub mod shelf;
 pub mod statistics;
 pub mod world;

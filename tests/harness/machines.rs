@@ -4,7 +4,7 @@
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use sotto_core::{
-    desk::{Case, Desk, Entry, Identity, Rounded, Rounds, Row, Rows, Shared},
+    desk::{Case, Desk, Entry, Identity, Rounded, Rounds, Row, RowKeeper, Rows, Shared},
     keep::{KeepError, Keeper},
     native::Stop,
     sitting::{Person, Progress, Sitting, SittingError},
@@ -18,6 +18,8 @@ use sotto_protocol::{
     secret::Secret,
     statement::DeviceRole,
 };
+
+use zeroize::Zeroizing;
 
 use crate::world::{TestClock, World};
 
@@ -48,16 +50,42 @@ impl Keeper<State> for Memory<State> {
     }
 }
 
-impl Keeper<Rows> for Memory<(Row, zeroize::Zeroizing<Vec<u8>>)> {
+impl Keeper<Rows> for Memory<(Row, Zeroizing<Vec<u8>>)> {
     fn keep(&mut self, rows: &Rows) -> Result<(), KeepError> {
         if self.is_full {
             return Err(KeepError);
         }
         for row in rows {
             self.kept.retain(|(name, _)| *name != row.0);
-            self.kept.push(row.clone());
+            if !row.1.is_empty() {
+                self.kept.push(row.clone());
+            }
         }
         Ok(())
+    }
+}
+
+impl<S> Memory<S> {
+    /// Everything that is kept.
+    pub fn kept(&self) -> &[S] {
+        &self.kept
+    }
+}
+
+impl Memory<(Row, Zeroizing<Vec<u8>>)> {
+    /// Damages a row.
+    pub fn change(&mut self, row: Row, change: impl FnOnce(&mut [u8])) {
+        let mut kept = self.kept.iter_mut();
+        let (_, bytes) = kept.find(|(name, _)| *name == row).unwrap();
+        change(bytes);
+    }
+}
+
+impl RowKeeper for Memory<(Row, Zeroizing<Vec<u8>>)> {
+    fn row(&mut self, row: Row) -> Result<Option<Zeroizing<Vec<u8>>>, KeepError> {
+        let mut kept = self.kept.iter();
+        let found = kept.find(|(name, _)| *name == row);
+        Ok(found.map(|(_, bytes)| bytes.clone()))
     }
 }
 
@@ -65,7 +93,7 @@ impl Keeper<Rows> for Memory<(Row, zeroize::Zeroizing<Vec<u8>>)> {
 #[derive(Debug)]
 pub struct DeskMachine {
     /// Where its rows are.
-    pub memory: Memory<(Row, zeroize::Zeroizing<Vec<u8>>)>,
+    pub memory: Memory<(Row, Zeroizing<Vec<u8>>)>,
     rng: ChaCha20Rng,
 }
 
@@ -74,7 +102,7 @@ impl Shared for DeskMachine {
 
     fn with<T>(
         &mut self,
-        work: impl FnOnce(&mut Desk, &mut dyn Keeper<Rows>) -> Result<T, Stop>,
+        work: impl FnOnce(&mut Desk, &mut dyn RowKeeper) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let mut desk = Desk::from_rows(&self.memory.kept)?;
         work(&mut desk, &mut self.memory)

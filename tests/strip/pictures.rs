@@ -1,34 +1,34 @@
 //! Pictures made by hand, with `PLANTED` in every place that can hold metadata.
 
 /// A latitude as EXIF has it: three fractions.
-pub(super) const GPS: &[u8] = b"\0\0\0\x34\0\0\0\x01\0\0\0\x1f\0\0\0\x01\0\0\x0d\x05\0\0\0\x64";
+pub(crate) const GPS: &[u8] = b"\0\0\0\x34\0\0\0\x01\0\0\0\x1f\0\0\0\x01\0\0\x0d\x05\0\0\0\x64";
 
-pub(super) const JFIF: &[u8] = b"\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0";
-pub(super) const ADOBE: &[u8] = b"Adobe\0\x64\0\0\0\0\x01";
+pub(crate) const JFIF: &[u8] = b"\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0";
+pub(crate) const ADOBE: &[u8] = b"Adobe\0\x64\0\0\0\0\x01";
 /// A quantisation and a Huffman table, and a restart interval.
-pub(super) const TABLES: &[u8] =
+pub(crate) const TABLES: &[u8] =
     b"\xff\xdb\0\x06\x01\x02\x03\x04\xff\xc4\0\x05\x05\x06\x07\xff\xdd\0\x04\0\x01";
 /// Progressive, 16 by 16.
-pub(super) const FRAME: &[u8] = b"\xff\xc2\0\x0b\x08\0\x10\0\x10\x01\x01\x11\0";
+pub(crate) const FRAME: &[u8] = b"\xff\xc2\0\x0b\x08\0\x10\0\x10\x01\x01\x11\0";
 /// With a stuffed 0xff and restart markers among the coded pixels.
-pub(super) const SCAN: &[u8] =
+pub(crate) const SCAN: &[u8] =
     b"\xff\xda\0\x08\x01\x01\0\0\x3f\0pix\xff\0els\xff\xd0more\xff\xd7\xff\0";
-pub(super) const SCAN_TWO: &[u8] = b"\xff\xda\0\x08\x01\x01\0\x01\x3f\0second";
+pub(crate) const SCAN_TWO: &[u8] = b"\xff\xda\0\x08\x01\x01\0\x01\x3f\0second";
 
-pub(super) const WEBP_PIXELS: &[u8] = b"odd pixels!";
-pub(super) const WEBP_ALPHA: &[u8] = b"alpha";
+pub(crate) const WEBP_PIXELS: &[u8] = b"odd pixels!";
+pub(crate) const WEBP_ALPHA: &[u8] = b"alpha";
 
-pub(super) fn jpeg_app(marker: u8, contents: &[u8]) -> Vec<u8> {
+pub(crate) fn jpeg_app(marker: u8, contents: &[u8]) -> Vec<u8> {
     let length = u16::try_from(contents.len() + 2).unwrap();
     [&[0xff, marker], &length.to_be_bytes()[..], contents].concat()
 }
 
-pub(super) fn jpeg(parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn jpeg(parts: &[&[u8]]) -> Vec<u8> {
     [b"\xff\xd8", &parts.concat()[..], b"\xff\xd9"].concat()
 }
 
 /// Camera, orientation, place and a small copy.
-pub(super) fn tiff(orientation: u16, little: bool) -> Vec<u8> {
+pub(crate) fn tiff(orientation: u16, little: bool) -> Vec<u8> {
     let u16 = |value: u16| {
         if little {
             value.to_le_bytes()
@@ -65,11 +65,11 @@ pub(super) fn tiff(orientation: u16, little: bool) -> Vec<u8> {
     .concat()
 }
 
-pub(super) fn exif(orientation: u16, little: bool) -> Vec<u8> {
+pub(crate) fn exif(orientation: u16, little: bool) -> Vec<u8> {
     [b"Exif\0\0", &tiff(orientation, little)[..]].concat()
 }
 
-pub(super) fn rich_jpeg(little: bool) -> Vec<u8> {
+pub(crate) fn rich_jpeg(little: bool) -> Vec<u8> {
     let segments = [
         // A density, and a small copy of one pixel.
         jpeg_app(0xe0, b"JFIF\0\x01\x02\x01\x01\x2c\x01\x2c\x01\x01PLA"),
@@ -112,19 +112,19 @@ fn crc(bytes: &[u8]) -> u32 {
     })
 }
 
-pub(super) fn png_chunk(kind: &[u8], contents: &[u8]) -> Vec<u8> {
+pub(crate) fn png_chunk(kind: &[u8], contents: &[u8]) -> Vec<u8> {
     let length = u32::try_from(contents.len()).unwrap();
     let checked = [kind, contents].concat();
     let crc = crc(&checked);
     [&length.to_be_bytes()[..], &checked, &crc.to_be_bytes()].concat()
 }
 
-pub(super) fn png(chunks: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn png(chunks: &[Vec<u8>]) -> Vec<u8> {
     [b"\x89PNG\r\n\x1a\n", &chunks.concat()[..]].concat()
 }
 
 /// What must be there afterwards, in this order.
-pub(super) const PNG_KEPT: [(&[u8], &[u8]); 14] = [
+pub(crate) const PNG_KEPT: [(&[u8], &[u8]); 14] = [
     (b"IHDR", b"\0\0\0\x10\0\0\0\x10\x08\x03\0\0\0"),
     (b"gAMA", b"\0\0\xb1\x8f"),
     (b"sBIT", b"\x08\x08\x08"),
@@ -141,7 +141,7 @@ pub(super) const PNG_KEPT: [(&[u8], &[u8]); 14] = [
     (b"IEND", b""),
 ];
 
-pub(super) fn rich_png() -> Vec<u8> {
+pub(crate) fn rich_png() -> Vec<u8> {
     let mut chunks: Vec<Vec<u8>> = PNG_KEPT
         .iter()
         .map(|(kind, contents)| png_chunk(kind, contents))
@@ -166,21 +166,21 @@ pub(super) fn rich_png() -> Vec<u8> {
     [&png(&chunks)[..], b"PLANTED behind the end"].concat()
 }
 
-pub(super) fn webp_chunk(id: &[u8], data: &[u8]) -> Vec<u8> {
+pub(crate) fn webp_chunk(id: &[u8], data: &[u8]) -> Vec<u8> {
     let length = u32::try_from(data.len()).unwrap();
     let padding = &[0][..data.len() % 2];
     [id, &length.to_le_bytes()[..], data, padding].concat()
 }
 
-pub(super) fn riff(id: &[u8], kind: &[u8], inner: &[u8]) -> Vec<u8> {
+pub(crate) fn riff(id: &[u8], kind: &[u8], inner: &[u8]) -> Vec<u8> {
     webp_chunk(id, &[kind, inner].concat())
 }
 
-pub(super) fn webp(chunks: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn webp(chunks: &[Vec<u8>]) -> Vec<u8> {
     riff(b"RIFF", b"WEBP", &chunks.concat())
 }
 
-pub(super) fn rich_webp() -> Vec<u8> {
+pub(crate) fn rich_webp() -> Vec<u8> {
     let frame_chunks = [
         webp_chunk(b"ALPH", WEBP_ALPHA),
         webp_chunk(b"VP8 ", WEBP_PIXELS),

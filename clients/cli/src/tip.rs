@@ -1,5 +1,7 @@
 //! `sotto tip`: what the phone app does, in a terminal.
 
+mod attach;
+mod parcel;
 mod say;
 mod visit;
 
@@ -8,7 +10,10 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use sotto_core::native::{self, StateDir, Stop};
 
-use self::visit::{Choice, Room, Visit};
+use self::{
+    attach::Attach,
+    visit::{Choice, Room, Visit},
+};
 use crate::say::Say;
 
 /// Every command makes the same requests at the same times, whatever it is for; that takes a minute.
@@ -34,8 +39,10 @@ pub(crate) enum Command {
         /// all answers, so write them down with care.
         #[arg(long)]
         leave_nothing: bool,
+        #[command(flatten)]
+        attach: Attach,
     },
-    /// Look for answers; send what still waits. Asks for your words, of one conversation or several.
+    /// Look for answers; send what still waits, also what is left of attachments. Asks for your words, of one conversation or several.
     Check {
         /// The line's link, in quotation marks.
         link: String,
@@ -61,6 +68,8 @@ pub(crate) enum Command {
         /// Keep it here wherever there is room, even where another conversation may be kept.
         #[arg(long)]
         new: bool,
+        #[command(flatten)]
+        attach: Attach,
     },
 }
 
@@ -76,6 +85,7 @@ pub(crate) fn run(command: Command, state: &Path, say: Say) -> Result<(), Stop> 
             new,
             keep,
             leave_nothing,
+            attach,
         } => {
             let room = match (new, keep) {
                 (true, _) => Room::Anywhere,
@@ -86,7 +96,9 @@ pub(crate) fn run(command: Command, state: &Path, say: Say) -> Result<(), Stop> 
                 room,
                 leave_nothing,
             };
-            Visit::new(&link, rng, say)?.send(dir, file.as_deref(), desk, choice)
+            let parcel = attach.prepare(say)?;
+            let words = (file.as_deref(), &parcel);
+            Visit::new(&link, rng, say)?.send(dir, words, desk, choice)
         }
         Command::Check { link, wait } => Visit::new(&link, rng, say)?.check(dir, wait),
         Command::Reply {
@@ -95,13 +107,16 @@ pub(crate) fn run(command: Command, state: &Path, say: Say) -> Result<(), Stop> 
             desk,
             leave_nothing,
             new,
+            attach,
         } => {
             let room = if new { Room::Anywhere } else { Room::Safe };
             let choice = Choice {
                 room,
                 leave_nothing,
             };
-            Visit::new(&link, rng, say)?.reply(dir, file.as_deref(), desk, choice)
+            let parcel = attach.prepare(say)?;
+            let words = (file.as_deref(), &parcel);
+            Visit::new(&link, rng, say)?.reply(dir, words, desk, choice)
         }
     }
 }

@@ -7,6 +7,7 @@ mod absence;
 mod board;
 mod case;
 mod entry;
+mod files;
 mod identity;
 mod inbox;
 mod index;
@@ -38,14 +39,16 @@ pub use self::{
     absence::{Missed, Reach, missed, reach},
     board::seal_filler,
     case::Case,
-    entry::{Direction, Entry, Status},
+    entry::{Attachment, Direction, Entry, Status},
+    files::{ASK_AFTER_SECONDS, FileState},
     identity::{Identity, SigningKey},
     inbox::Batch,
     round::{Rounded, Rounds, Shared},
-    rows::{Row, RowError, Rows},
+    rows::{Row, RowError, RowKeeper, Rows},
 };
-use self::{inbox::Unopened, index::Index, luck::Luck, prekeys::Prekeys};
+use self::{files::Files, inbox::Unopened, index::Index, luck::Luck, prekeys::Prekeys};
 use crate::{
+    attachment,
     keep::Unsaved,
     relay::Signer,
     text::{self, TextError},
@@ -62,6 +65,7 @@ pub struct Desk {
     cursor: Option<Cursor>,
     cases: BTreeMap<u32, Case>,
     unopened: Unopened,
+    files: Files,
     index: Index,
     /// Hashes of the bundles the relay has shown, with the UTC day of the last time.
     bundles: Vec<([u8; 32], u32)>,
@@ -91,6 +95,21 @@ pub enum DeskError {
     /// Not a number that `list` shows.
     #[error("there is no conversation {0}; `sotto-desk list` shows them")]
     NoCase(u32),
+    /// Not an attachment that `show` shows.
+    #[error("there is no such attachment; `sotto-desk show` shows them with their numbers")]
+    NoFile,
+    /// Chunks are missing.
+    #[error(
+        "this attachment is still arriving: {done} of {total} parts are here. What is missing is asked for by itself",
+        done = .0.done,
+        total = .0.total
+    )]
+    Arriving(attachment::Progress),
+    /// It does not fit its manifest.
+    #[error(
+        "this attachment is not what its sender described and cannot be opened; ask for it again in an answer"
+    )]
+    BrokenFile,
     /// The text cannot be sent.
     #[error(transparent)]
     Text(#[from] TextError),
@@ -135,6 +154,7 @@ impl Desk {
             cursor: None,
             cases: BTreeMap::new(),
             unopened: Unopened::default(),
+            files: Files::default(),
             index: Index::default(),
             bundles: Vec::new(),
             expired: 0,

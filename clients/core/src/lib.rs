@@ -26,4 +26,5 @@ pub mod text;
 pub mod timetable;
 pub mod tipster;
 pub mod transport;
+pub mod upload;
 pub mod vault;

@@ -3,6 +3,7 @@
 mod ask;
 mod files;
 mod http;
+mod shelf;
 mod stop;
 
 use std::{
@@ -14,7 +15,7 @@ use getrandom::SysRng;
 use rand_core::UnwrapErr;
 
 pub use self::{
-    ask::{code_and_rest, codes, passphrase, text},
+    ask::{code_and_rest, codes, confirm, passphrase, text},
     files::{Lock, StateDir},
     http::Http,
     stop::Stop,

@@ -5,10 +5,13 @@
 
 mod exif;
 mod jpeg;
+mod names;
 mod png;
 mod webp;
 
 use sotto_protocol::attachment::FileType;
+
+pub use self::names::name_of;
 
 /// Something that was in a file and no longer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,6 +4,7 @@
 //! and it only fills turns that would otherwise be cover. The same engine serves a person who keeps
 //! nothing on a phone: then everything is made from the code, and the state is thrown away.
 
+mod files;
 mod inbox;
 mod outbox;
 mod post;
@@ -23,12 +24,14 @@ use sotto_protocol::{
 use zeroize::Zeroizing;
 
 use self::{
+    files::File,
     inbox::Incoming,
     outbox::Item,
     thread::Thread,
     view::{served, set_served},
 };
 pub use self::{
+    files::{AttachError, Attached, MAX_ATTACHED},
     outbox::{Sent, Stage},
     post::{Post, seal_cover},
     view::View,
@@ -58,6 +61,7 @@ pub struct Tipster {
     /// Confirmations the desk has opened.
     confirmed: Vec<u64>,
     sent: Vec<Sent>,
+    files: Vec<File>,
     must_acknowledge: bool,
     /// How often the app was opened with this code.
     openings: u32,
@@ -73,7 +77,7 @@ impl std::fmt::Debug for Tipster {
 
 /// Envelopes that wait or are not known to be opened: more than half of a compartment's room.
 const MAX_WAITING: usize = 16;
-/// Texts that are remembered by their receipts.
+/// Texts and files that are remembered by their receipts.
 const MAX_SENT: usize = 64;
 
 impl Tipster {
@@ -120,6 +124,7 @@ impl Tipster {
             known: Vec::new(),
             confirmed: Vec::new(),
             sent: Vec::new(),
+            files: Vec::new(),
             must_acknowledge: false,
             openings: 0,
             receipts: 0,
@@ -159,10 +164,14 @@ impl Tipster {
             self.outbox
                 .push(Item::new(Kind::Text, id, (part, count), body));
         }
-        self.sent.push(Sent::new(id, now));
+        self.note_sent(Sent::new(id, now));
+        Ok(self.unsaved(()))
+    }
+
+    fn note_sent(&mut self, sent: Sent) {
+        self.sent.push(sent);
         let excess = self.sent.len().saturating_sub(MAX_SENT);
         self.sent.drain(..excess);
-        Ok(self.unsaved(()))
     }
 
     /// The app is open: what a verified bundle says to remember, and one opening more.
@@ -242,7 +251,7 @@ impl Tipster {
         self.unsaved(())
     }
 
-    /// What became of this person's texts, oldest first.
+    /// What became of this person's texts and files, oldest first.
     pub fn sent(&self) -> &[Sent] {
         &self.sent
     }
@@ -261,9 +270,19 @@ impl Tipster {
         self.receipts
     }
 
-    /// Texts still say where they are.
+    /// Texts and files still say where they are.
     fn restage(&mut self) {
+        let unannounced: Vec<u64> = self
+            .sent
+            .iter()
+            .map(|sent| sent.id)
+            .filter(|id| self.is_unannounced(*id))
+            .collect();
         for sent in &mut self.sent {
+            if unannounced.contains(&sent.id) {
+                // Its manifest is not in the outbox yet.
+                continue;
+            }
             let mut left = self.outbox.iter().filter(|item| item.id == sent.id);
             let stage = match (left.clone().next(), left.all(Item::is_held)) {
                 (None, _) => Stage::Opened,

@@ -9,12 +9,12 @@ use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use sotto_core::{
     ceremony::DeviceCard,
-    desk::{Case, Desk, DeskError, Direction, Identity, Shared as _, Status},
+    desk::{Case, Desk, DeskError, Direction, Entry, Identity, Shared as _, Status},
     link::Link,
     native::{self, Entropy, StateDir, Stop},
 };
 
-use crate::{drainer::Drainer, say::Say, standing, store::Store};
+use crate::{drainer::Drainer, files, say::Say, standing, store::Store};
 
 /// Read what people tell your line, and answer them.
 ///
@@ -73,6 +73,15 @@ enum Command {
         #[arg(long)]
         peek: bool,
     },
+    /// Save an attachment in a new file, not encrypted. Open it with care.
+    Save {
+        /// Number of the conversation in the list.
+        number: u32,
+        /// Number of the attachment, as `show` shows it.
+        attachment: usize,
+        /// Where it goes; nothing is overwritten.
+        file: PathBuf,
+    },
     /// Answer a conversation. The text comes from a file or standard input.
     Reply {
         /// Its number in the list.
@@ -114,6 +123,11 @@ pub(crate) fn run(arguments: Arguments, say: Say) -> Result<(), Stop> {
             }
             Ok(())
         }),
+        Command::Save {
+            number,
+            attachment,
+            file,
+        } => files::save(&mut store, (number, attachment), &file, say),
         Command::Reply { number, file } => reply(&mut store, number, file.as_deref(), rng, say),
     }
 }
@@ -178,7 +192,8 @@ fn list(desk: &Desk, say: Say) {
     let mut words = String::new();
     let mut rows = Vec::new();
     for (number, case) in cases {
-        let last = case.entries().last().map_or_else(String::new, first_line);
+        let last = case.entries().last();
+        let last = last.map_or_else(String::new, |entry| first_line(case, entry));
         let news = match case.unread() {
             0 => String::new(),
             unread => format!("{unread} new"),
@@ -202,9 +217,19 @@ fn list(desk: &Desk, say: Say) {
     say.done(words.trim_end(), &Value::Array(rows));
 }
 
-fn first_line(entry: &sotto_core::desk::Entry) -> String {
+/// The number of an entry among the attachments, where it is one.
+fn number_of(case: &Case, entry: &Entry) -> usize {
+    let mut all = case.attachments();
+    let place = all.position(|other| std::ptr::eq(other, entry));
+    place.map_or(0, |place| place + 1)
+}
+
+fn first_line(case: &Case, entry: &Entry) -> String {
     const WIDTH: usize = 60;
-    let text = entry.text();
+    let text = match entry.attachment() {
+        None => entry.text(),
+        Some(file) => files::words(number_of(case, entry), file),
+    };
     let line = text.lines().next().unwrap_or_default();
     let mut short: String = line.chars().take(WIDTH).collect();
     if short.len() < text.len() {
@@ -225,9 +250,17 @@ fn show(number: u32, case: &Case, say: Say) {
             Direction::In => "tipster",
             Direction::Out => "desk",
         };
-        let text = entry.text();
+        let mut text = entry.text();
+        let mut row = json!({ "from": who, "status": status, "at": entry.at, "text": text });
+        if let Some(file) = entry.attachment() {
+            let attachment = number_of(case, entry);
+            text = files::words(attachment, file);
+            let value = files::value(attachment, file);
+            row.as_object_mut()
+                .map(|row| row.insert("attachment".into(), value));
+        }
         let _infallible = write!(words, "\n[{who}, {status}]\n{text}\n");
-        rows.push(json!({ "from": who, "status": status, "at": entry.at, "text": text }));
+        rows.push(row);
     }
     let value = json!({
         "number": number,

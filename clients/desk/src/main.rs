@@ -8,6 +8,7 @@
 
 mod command;
 mod drainer;
+mod files;
 mod say;
 mod standing;
 mod store;

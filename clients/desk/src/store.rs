@@ -4,9 +4,9 @@
 //! holds the directory's lock for one change, and a generation tells whether what it remembers is
 //! still true.
 
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, Table, TableDefinition};
 use sotto_core::{
-    desk::{Desk, Identity, Row, Rows, Shared},
+    desk::{Desk, Identity, Row, RowKeeper, Rows, Shared},
     keep::{KeepError, Keeper},
     native::{Entropy, StateDir, Stop},
     sealed,
@@ -82,8 +82,8 @@ impl Store {
         Database::create(self.dir.path(FILE)).map_err(|_| broken())
     }
 
-    const fn keeper<'s>(&'s self, database: &'s Database) -> RowKeeper<'s> {
-        RowKeeper {
+    const fn keeper<'s>(&'s self, database: &'s Database) -> Transactions<'s> {
+        Transactions {
             database,
             key: &self.key,
             rng: self.rng,
@@ -95,7 +95,7 @@ impl Store {
         let read = || -> Result<Vec<(u64, Vec<u8>)>, redb::Error> {
             let transaction = database.begin_read()?;
             let table = transaction.open_table(ROWS)?;
-            let rows = table.iter()?.map(|entry| {
+            let rows = table.range(..Row::LOOSE)?.map(|entry| {
                 let (number, sealed) = entry?;
                 Ok((number.value(), sealed.value().to_vec()))
             });
@@ -119,7 +119,7 @@ impl Shared for Store {
     /// After an error nothing unsaved is remembered.
     fn with<T>(
         &mut self,
-        work: impl FnOnce(&mut Desk, &mut dyn Keeper<Rows>) -> Result<T, Stop>,
+        work: impl FnOnce(&mut Desk, &mut dyn RowKeeper) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let _lock = self.dir.lock()?;
         let database = self.database()?;
@@ -137,7 +137,7 @@ impl Shared for Store {
 }
 
 /// Writes the rows of one change in one transaction.
-pub(crate) struct RowKeeper<'s> {
+pub(crate) struct Transactions<'s> {
     database: &'s Database,
     key: &'s Secret,
     rng: Entropy,
@@ -145,13 +145,13 @@ pub(crate) struct RowKeeper<'s> {
     generation: Option<u64>,
 }
 
-impl RowKeeper<'_> {
+impl Transactions<'_> {
     fn write(&self, sealed: Vec<(u64, Vec<u8>)>) -> Result<u64, redb::Error> {
         let transaction = self.database.begin_write()?;
         let generation = {
             let mut rows = transaction.open_table(ROWS)?;
             for (number, bytes) in &sealed {
-                rows.insert(number, bytes.as_slice())?;
+                put(&mut rows, *number, bytes)?;
             }
             let mut table = transaction.open_table(GENERATION)?;
             let before = table.get(())?.map_or(0, |value| value.value());
@@ -164,18 +164,48 @@ impl RowKeeper<'_> {
     }
 }
 
-impl Keeper<Rows> for RowKeeper<'_> {
+/// Writes a sealed row; no bytes remove it.
+fn put(
+    rows: &mut Table<'_, u64, &[u8]>,
+    number: u64,
+    sealed: &[u8],
+) -> Result<(), redb::StorageError> {
+    match sealed {
+        [] => rows.remove(number).map(drop),
+        sealed => rows.insert(number, sealed).map(drop),
+    }
+}
+
+impl Keeper<Rows> for Transactions<'_> {
     fn keep(&mut self, change: &Rows) -> Result<(), KeepError> {
         if change.is_empty() {
             return Ok(());
         }
         let mut sealed = Vec::with_capacity(change.len());
         for (row, bytes) in change {
-            let bytes = sealed::seal(self.key, &place(*row), bytes, &mut self.rng);
-            sealed.push((row.number(), bytes.map_err(|_| KeepError)?));
+            let bytes = match bytes.as_slice() {
+                // To be removed.
+                [] => Vec::new(),
+                bytes => sealed::seal(self.key, &place(*row), bytes, &mut self.rng)
+                    .map_err(|_| KeepError)?,
+            };
+            sealed.push((row.number(), bytes));
         }
         self.generation = Some(self.write(sealed).map_err(|_| KeepError)?);
         Ok(())
+    }
+}
+
+impl RowKeeper for Transactions<'_> {
+    fn row(&mut self, row: Row) -> Result<Option<Zeroizing<Vec<u8>>>, KeepError> {
+        let read = || -> Result<Option<Vec<u8>>, redb::Error> {
+            let table = self.database.begin_read()?.open_table(ROWS)?;
+            let sealed = table.get(row.number())?;
+            Ok(sealed.map(|sealed| sealed.value().to_vec()))
+        };
+        let sealed = read().map_err(|_| KeepError)?;
+        // One that was changed is as good as lost.
+        Ok(sealed.and_then(|sealed| sealed::open(self.key, &place(row), &sealed).ok()))
     }
 }
 

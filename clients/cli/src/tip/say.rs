@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use sotto_core::{
+    attachment::Progress,
     date,
     native::Stop,
-    sitting::Progress,
-    tipster::{Sent, Stage, Tipster, View},
+    sitting,
+    strip::name_of,
+    tipster::{Attached, Sent, Stage, Tipster, View},
 };
 use sotto_protocol::limits::DAY_SECONDS;
 use zeroize::Zeroizing;
@@ -36,7 +38,20 @@ impl Heard {
             let _infallible = write!(out, "\n{line}");
         }
         let answers: Vec<&str> = self.texts.iter().map(|text| text.as_str()).collect();
-        let value = json!({ "answers": answers, "receipts": counts(tipster) });
+        let files = tipster.attached();
+        let files = files.iter().map(|file| {
+            json!({
+                "type": name_of(file.kind),
+                "bytes": file.length,
+                "sent": file.progress.done,
+                "of": file.progress.total,
+            })
+        });
+        let value = json!({
+            "answers": answers,
+            "receipts": counts(tipster),
+            "attachments": files.collect::<Value>(),
+        });
         (out, value)
     }
 
@@ -60,6 +75,7 @@ impl Heard {
             ));
         }
         let longest = sent.iter().filter_map(|sent| sent.days_unopened(self.now));
+        lines.extend(tipster.attached().iter().map(waiting));
         if let Some(days) = longest.max().filter(|days| *days >= LONG_DAYS) {
             lines.push(format!(
                 "Something you sent {days} days ago has not been opened yet. It is sent again by itself while you look here."
@@ -73,6 +89,16 @@ impl Heard {
             );
         }
         lines
+    }
+}
+
+fn waiting(file: &Attached) -> String {
+    let Progress { done, total } = file.progress;
+    let kind = name_of(file.kind);
+    if done < total {
+        format!("Attachment ({kind}): {done} of {total} parts sent; `sotto tip check` goes on.")
+    } else {
+        format!("Attachment ({kind}): sent; the desk has not said yet that it has all of it.")
     }
 }
 
@@ -117,7 +143,7 @@ pub(super) fn silence(view: &View, desk: u16) -> Option<String> {
 const SILENT_DAYS: u64 = 3;
 
 /// One step of a sitting.
-pub(super) fn step(progress: &Progress) -> String {
+pub(super) fn step(progress: &sitting::Progress) -> String {
     let seconds = progress.elapsed / 1_000;
     let what = match (progress.failure, progress.is_waiting) {
         (Some(_), true) => "the relay does not answer; trying again",

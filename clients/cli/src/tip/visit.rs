@@ -9,7 +9,7 @@ use sotto_core::{
     native::{self, Entropy, Http, RealTime, StateDir, Stop},
     relay::Relay,
     sitting::{Person, Progress, Sitting},
-    tipster::{State, Tipster, View},
+    tipster::{AttachError, State, Tipster, View},
 };
 use sotto_protocol::{
     bundle::Seen,
@@ -17,7 +17,10 @@ use sotto_protocol::{
 };
 use zeroize::Zeroizing;
 
-use super::say::{Heard, kept, no_memory, sent, silence};
+use super::{
+    attach::Parcel,
+    say::{Heard, kept, no_memory, sent, silence},
+};
 use crate::{
     say::Say,
     vault::{Forgetful, Place, VaultFile},
@@ -28,10 +31,10 @@ const PATIENCE: usize = 4;
 
 /// Where the run is going.
 pub(super) struct Visit {
-    link: Link,
-    http: Http,
-    rng: Entropy,
-    say: Say,
+    pub(super) link: Link,
+    pub(super) http: Http,
+    pub(super) rng: Entropy,
+    pub(super) say: Say,
 }
 
 impl Visit {
@@ -49,10 +52,11 @@ impl Visit {
     pub(super) fn send(
         &mut self,
         dir: StateDir,
-        file: Option<&Path>,
+        (file, parcel): (Option<&Path>, &Parcel),
         desk: u16,
         choice: Choice,
     ) -> Result<(), Stop> {
+        let mut shelf = dir.clone();
         let vault = VaultFile::open(dir, self.rng)?;
         if vault.was_there() && choice.room == Room::Safe {
             return Err(Stop::refused(
@@ -74,23 +78,31 @@ impl Visit {
         let written = tipster.write(&text, now, &mut self.rng)?;
         written.save(&mut place)?;
         let words = code.to_words();
+        self.shelve(parcel, (&mut tipster, &mut place), &mut shelf)
+            .map_err(|stop| kept(stop, &words))?;
         let sat = self.sit(&mut [(&mut tipster, &mut place)], all_sent);
         let (view, progress) = sat.map_err(|stop| kept(stop, &words))?;
         if tipster.has_unsent() {
             return Err(kept(given_up(&progress), &words));
         }
+        self.post_files(&mut [(&mut tipster, &mut place)], &mut shelf)
+            .map_err(|stop| kept(stop, &words))?;
         let silence = silence(&view, desk);
         if choice.leave_nothing {
-            self.leave(&mut tipster, &mut place)
+            self.leave(&mut tipster, &mut place, &mut shelf)
                 .map_err(|stop| kept(stop, &words))?;
         }
         let how = (choice.leave_nothing, silence);
-        let (said, value) = sent(&words, &tipster, how);
+        let (said, mut value) = sent(&words, &tipster, how);
+        if let Some(value) = value.as_object_mut() {
+            value.insert("files".into(), parcel.value());
+        }
         self.say.done(&said, &value);
         Ok(())
     }
 
     pub(super) fn check(&mut self, dir: StateDir, wait: u64) -> Result<(), Stop> {
+        let mut shelf = dir.clone();
         let vault = VaultFile::open(dir, self.rng)?;
         let mut people: Vec<(Tipster, Box<dyn Keeper<State> + '_>)> = Vec::new();
         for words in native::codes()? {
@@ -114,13 +126,16 @@ impl Visit {
             let has_news = progress.found > 0 || progress.elapsed >= until;
             has_news && all_looked_at(progress)
         })?;
-        self.show(&mut all)
+        // What was found is shown even where the rest of a file cannot be sent now.
+        let posted = self.post_files(&mut all, &mut shelf);
+        self.show(&mut all)?;
+        posted
     }
 
     pub(super) fn reply(
         &mut self,
         dir: StateDir,
-        file: Option<&Path>,
+        (file, parcel): (Option<&Path>, &Parcel),
         desk: u16,
         choice: Choice,
     ) -> Result<(), Stop> {
@@ -130,10 +145,14 @@ impl Visit {
             (file, _) => native::text(file, "Write, then press Ctrl-D on an empty line.")?,
         };
         let keys = self.derive(&Code::parse(&words)?)?;
+        let mut shelf = dir.clone();
         let vault = VaultFile::open(dir, self.rng)?;
         let (line, now) = (self.link.pin.line, native::now());
         let known = vault.unlock(&keys)?;
         if choice.leave_nothing && known.is_none() {
+            if !parcel.is_empty() {
+                return Err(AttachError::KeepsNothing.into());
+            }
             return self.reply_and_keep_nothing(Tipster::recall(line, keys, desk), &text);
         }
         if known.is_none() && vault.was_there() && choice.room == Room::Safe {
@@ -148,13 +167,16 @@ impl Visit {
         });
         tipster.write(&text, now, &mut self.rng)?.save(&mut place)?;
         let kept = " Your text is kept and goes out with the next look.";
+        self.shelve(parcel, (&mut tipster, &mut place), &mut shelf)
+            .map_err(|stop| stop.and(kept))?;
         let sat = self.sit(&mut [(&mut tipster, &mut place)], all_sent);
         let (_, progress) = sat.map_err(|stop| stop.and(kept))?;
         if tipster.has_unsent() {
             return Err(given_up(&progress).and(kept));
         }
+        self.post_files(&mut [(&mut tipster, &mut place)], &mut shelf)?;
         if choice.leave_nothing {
-            self.leave(&mut tipster, &mut place)?;
+            self.leave(&mut tipster, &mut place, &mut shelf)?;
         }
         self.show(&mut [(&mut tipster, &mut place)])
     }
@@ -171,7 +193,12 @@ impl Visit {
     }
 
     /// Tells the desk, then wipes.
-    fn leave(&mut self, tipster: &mut Tipster, place: &mut Place<'_>) -> Result<(), Stop> {
+    fn leave(
+        &mut self,
+        tipster: &mut Tipster,
+        place: &mut Place<'_>,
+        shelf: &mut StateDir,
+    ) -> Result<(), Stop> {
         tipster.leave().save(place)?;
         let (_, progress) = self.sit(&mut [(&mut *tipster, &mut *place)], all_sent)?;
         if tipster.is_waiting() {
@@ -179,6 +206,7 @@ impl Visit {
                 " The desk has not been told yet, so that the conversation is still kept here; `sotto tip check` goes on.",
             ));
         }
+        Self::clear_shelf((tipster, place), shelf)?;
         place.wipe()
     }
 
@@ -186,7 +214,7 @@ impl Visit {
         code.derive(self.link.pin.line).ok_or_else(no_memory)
     }
 
-    fn sit(
+    pub(super) fn sit(
         &mut self,
         people: &mut [Seat<'_>],
         is_over: impl Fn(&Progress) -> bool,
@@ -246,7 +274,7 @@ impl Visit {
 }
 
 /// A person and where their conversation is kept.
-type Seat<'a> = (&'a mut Tipster, &'a mut dyn Keeper<State>);
+pub(super) type Seat<'a> = (&'a mut Tipster, &'a mut dyn Keeper<State>);
 
 /// How a conversation is to be kept.
 #[derive(Debug, Clone, Copy)]
@@ -273,7 +301,7 @@ fn not_here() -> Stop {
     )
 }
 
-const fn all_sent(progress: &Progress) -> bool {
+pub(super) const fn all_sent(progress: &Progress) -> bool {
     !progress.is_waiting
 }
 
@@ -281,7 +309,7 @@ fn all_looked_at(progress: &Progress) -> bool {
     progress.has_looked == [true; 2] && !progress.is_waiting && progress.tries > 0
 }
 
-fn given_up(progress: &Progress) -> Stop {
+pub(super) fn given_up(progress: &Progress) -> Stop {
     match progress.failure {
         Some(failure) => failure.into(),
         None => Stop::refused("the relay takes nothing now; try again later."),

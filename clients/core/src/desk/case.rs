@@ -1,6 +1,7 @@
 //! One person as a desk knows them: what was said, and every conversation it was said in.
 
 use sotto_protocol::{
+    attachment::Manifest,
     conversation::Content,
     keys::SealingPublicKey,
     limits::{MAX_PARTS, RATCHET_KEY_BYTES},
@@ -12,10 +13,14 @@ use zeroize::Zeroizing;
 
 use super::{
     entry::{Direction, Entry, Status},
+    files::FileState,
     luck::Luck,
     thread::Thread,
 };
-use crate::bytes::{flag, list, read_list};
+use crate::{
+    attachment::Progress,
+    bytes::{flag, list, read_list},
+};
 
 /// One case.
 #[derive(Debug)]
@@ -61,6 +66,12 @@ impl Case {
         &self.entries
     }
 
+    /// The entries that are attachments; the first one is number 1.
+    pub fn attachments(&self) -> impl Iterator<Item = &Entry> {
+        let entries = self.entries.iter();
+        entries.filter(|entry| entry.attachment().is_some())
+    }
+
     /// Whether somebody who claims to be this person has come back and not proven it yet.
     pub fn is_unconfirmed(&self) -> bool {
         self.threads.last().is_some_and(Thread::is_unconfirmed)
@@ -78,7 +89,7 @@ impl Case {
         newest.is_some_and(|thread| thread.conversation.beginning() == Flags::LeaveNothing)
     }
 
-    /// Where one of its texts is.
+    /// Where one of its texts or attachments is.
     pub fn status(&self, entry: &Entry) -> Status {
         let pending = |entry: &Entry| {
             let threads = self.threads.iter();
@@ -97,7 +108,7 @@ impl Case {
         }
     }
 
-    /// Texts nobody has looked at yet.
+    /// Texts and whole attachments nobody has looked at yet.
     pub fn unread(&self) -> usize {
         let texts = self.entries.iter();
         texts
@@ -170,16 +181,36 @@ impl Case {
         }
         match message.kind {
             Kind::Text if self.put(message, body, at) => Taken::New,
+            Kind::Manifest if self.put_file(message, body, at) => Taken::New,
             _ => Taken::Nothing,
+        }
+    }
+
+    /// Asks for something of the phone, in every conversation in which it may be found.
+    pub(super) fn ask(&mut self, content: Content<'_>, now: u64, luck: &Luck) {
+        for thread in self.threads.iter_mut().filter(|thread| !thread.is_retired) {
+            thread.queue(content, now);
+            thread.settle(luck);
+        }
+    }
+
+    /// Whether the phone has yet to acknowledge a message.
+    pub(super) fn waits_for(&self, id: u64) -> bool {
+        let mut pending = self.threads.iter().flat_map(|thread| &thread.pending);
+        pending.any(|pending| pending.id == id)
+    }
+
+    /// An attachment is so far.
+    pub(super) fn show_file(&mut self, id: u64, state: FileState, progress: Progress) {
+        let mut entries = self.entries.iter_mut();
+        if let Some(entry) = entries.find(|entry| entry.is_of(id)) {
+            entry.show(state, progress);
         }
     }
 
     /// Queues one part of an answer for every conversation in which it may be found.
     pub(super) fn answer(&mut self, content: Content<'_>, now: u64, luck: &Luck) {
-        for thread in self.threads.iter_mut().filter(|thread| !thread.is_retired) {
-            thread.queue(content, now);
-            thread.settle(luck);
-        }
+        self.ask(content, now, luck);
         let part = (content.part, Zeroizing::new(content.body.to_vec()));
         let mut entries = self.entries.iter_mut();
         let known =
@@ -224,6 +255,19 @@ impl Case {
         }
     }
 
+    /// Whether the manifest was new, and one.
+    fn put_file(&mut self, message: &Message, body: &[u8], at: u64) -> bool {
+        let Ok(manifest) = Manifest::from_bytes(body) else {
+            return false;
+        };
+        let is_new = !self.entries.iter().any(|entry| entry.is_of(message.id));
+        if is_new {
+            let entry = Entry::of_file(message.id, at, &manifest);
+            self.entries.push(entry);
+        }
+        is_new
+    }
+
     pub(super) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let out = Writer::with_capacity(ROOM)
             .u8(VERSION)
@@ -254,7 +298,7 @@ impl Case {
     }
 }
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Room for a usual case, so that the buffer does not grow and leave copies.
 const ROOM: usize = 65_536;
 const _: () = assert!(MAX_PARTS <= 8, "parts of a message are counted in a byte");

@@ -1,18 +1,21 @@
-//! One text of a case.
+//! One text or attachment of a case.
 
 use sotto_protocol::{
+    attachment::{FileType, Manifest},
     conversation::Content,
     message::{Flags, Kind},
     wire::{DecodeError, Reader, Writer},
 };
 use zeroize::Zeroizing;
 
+use super::files::FileState;
 use crate::{
-    bytes::{bytes, flag, list, read_bytes, read_list},
+    attachment::Progress,
+    bytes::{bytes, flag, list, option, read_bytes, read_list, read_option},
     text,
 };
 
-/// Who wrote a text.
+/// Who wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// The tipster.
@@ -21,7 +24,7 @@ pub enum Direction {
     Out,
 }
 
-/// Where a text is.
+/// Where a text or attachment is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// Nobody has looked at it yet.
@@ -41,7 +44,20 @@ pub enum Status {
 /// A part by its number.
 pub(super) type Part = (u8, Zeroizing<Vec<u8>>);
 
-/// One text.
+/// What is known of an attachment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attachment {
+    /// What it is, as its sender says.
+    pub kind: FileType,
+    /// Bytes.
+    pub length: u32,
+    /// Whether it can be saved.
+    pub state: FileState,
+    /// Chunks that are here.
+    pub progress: Progress,
+}
+
+/// One text, or one attachment.
 #[derive(Debug)]
 pub struct Entry {
     pub(super) id: u64,
@@ -53,6 +69,7 @@ pub struct Entry {
     pub(super) is_read: bool,
     /// Ordered by number.
     got: Vec<Part>,
+    file: Option<Attachment>,
 }
 
 impl Entry {
@@ -64,10 +81,50 @@ impl Entry {
             parts,
             is_read: false,
             got: vec![part],
+            file: None,
         }
     }
 
-    /// The whole text, or what has arrived of it.
+    /// An attachment of which nothing has arrived.
+    pub(super) const fn of_file(id: u64, at: u64, manifest: &Manifest) -> Self {
+        Self {
+            id,
+            direction: Direction::In,
+            at,
+            parts: 0,
+            is_read: false,
+            got: Vec::new(),
+            file: Some(Attachment {
+                kind: manifest.kind(),
+                length: manifest.length(),
+                state: FileState::Arriving,
+                progress: Progress {
+                    done: 0,
+                    total: manifest.count(),
+                },
+            }),
+        }
+    }
+
+    /// The attachment, where it is one.
+    pub const fn attachment(&self) -> Option<&Attachment> {
+        self.file.as_ref()
+    }
+
+    /// Whether it is the attachment with this message id.
+    pub(super) const fn is_of(&self, id: u64) -> bool {
+        self.file.is_some() && self.id == id
+    }
+
+    /// How far the attachment is.
+    pub(super) const fn show(&mut self, state: FileState, progress: Progress) {
+        if let Some(file) = &mut self.file {
+            file.state = state;
+            file.progress = progress;
+        }
+    }
+
+    /// The whole text, or what has arrived of it; empty for an attachment.
     pub fn text(&self) -> String {
         text::join(self.got.iter().map(|(_, body)| body.as_slice()))
     }
@@ -85,7 +142,8 @@ impl Entry {
     }
 
     pub(super) fn is_whole(&self) -> bool {
-        self.got.len() >= usize::from(self.parts)
+        let is_arriving = |file: &Attachment| file.state == FileState::Arriving;
+        !self.file.as_ref().is_some_and(is_arriving) && self.got.len() >= usize::from(self.parts)
     }
 
     pub(super) fn is_missing(&self, number: u8) -> bool {
@@ -104,9 +162,10 @@ impl Entry {
             .u64(self.at)
             .u8(self.parts)
             .u8(u8::from(self.is_read));
-        list(out, &self.got, |(part, body), out| {
+        let out = list(out, &self.got, |(part, body), out| {
             bytes(out.u8(*part), body)
-        })
+        });
+        option(out, self.file.as_ref(), |out, file| file.write(out))
     }
 
     pub(super) fn read(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -121,6 +180,29 @@ impl Entry {
             parts: from.u8()?,
             is_read: flag(from)?,
             got: read_list(from, |from| Ok((from.u8()?, read_bytes(from)?)))?,
+            file: read_option(from, Attachment::read)?,
+        })
+    }
+}
+
+impl Attachment {
+    fn write(&self, out: Writer) -> Writer {
+        out.u8(self.kind.byte())
+            .u32(self.length)
+            .u8(self.state.byte())
+            .u16(self.progress.done)
+            .u16(self.progress.total)
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            kind: FileType::from_byte(from.u8()?).ok_or(DecodeError::Field)?,
+            length: from.u32()?,
+            state: FileState::from_byte(from.u8()?)?,
+            progress: Progress {
+                done: from.u16()?,
+                total: from.u16()?,
+            },
         })
     }
 }

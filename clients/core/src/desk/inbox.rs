@@ -2,6 +2,7 @@
 
 use rand_core::CryptoRng;
 use sotto_protocol::{
+    attachment::Manifest,
     bundle::day_of,
     conversation::Conversation,
     drain::{Cursor, DrainPage, Drained},
@@ -33,7 +34,7 @@ const MAX_HELD: usize = 10_000;
 pub struct Batch {
     /// To acknowledge to the relay, now that everything is saved.
     pub cursor: Cursor,
-    /// Texts or parts of texts that were new.
+    /// Texts, parts of texts and manifests that were new.
     pub texts: usize,
 }
 
@@ -51,6 +52,7 @@ impl Desk {
             // Everything posted so far has been tried with the prekeys of its days.
             self.erase_past(day_of(now));
             self.expire(now);
+            self.expire_strays(now);
             self.note_drained(now);
         }
         if self.cursor != Some(page.cursor) {
@@ -72,7 +74,9 @@ impl Desk {
 
     /// Whether it was a text, or a part of one, for a person.
     fn take_record(&mut self, record: &Drained, now: u64, rng: &mut impl CryptoRng) -> bool {
-        // Chunks have no reader yet: they belong to attachments.
+        if self.take_chunk(&record.body, record.arrived) {
+            return false;
+        }
         let Ok(envelope) = Envelope::parse(record.body.clone()) else {
             return false;
         };
@@ -100,7 +104,7 @@ impl Desk {
         Some(self.note(
             (number, place),
             (&message, &message.body),
-            arrived,
+            (arrived, now),
             &Luck::make(rng),
         ))
     }
@@ -129,7 +133,7 @@ impl Desk {
             return Some(Taken::Nothing);
         };
         self.see_bundle(place.0, &first.bundle);
-        Some(self.note(place, (&message, body), arrived, &luck))
+        Some(self.note(place, (&message, body), (arrived, now), &luck))
     }
 
     /// The conversation an epoch-0 message belongs to: a known one, one more of a known person, or
@@ -184,7 +188,7 @@ impl Desk {
         &mut self,
         (number, place): Place,
         said: (&Message, &[u8]),
-        arrived: u64,
+        (arrived, now): (u64, u64),
         luck: &Luck,
     ) -> Taken {
         let Some(case) = self.cases.get_mut(&number) else {
@@ -193,6 +197,13 @@ impl Desk {
         let taken = case.take(place, said, arrived, luck);
         self.index.enter(number, case);
         self.changed.insert(Row::Case(number));
+        let (message, body) = said;
+        if message.kind == Kind::Manifest
+            && taken == Taken::New
+            && let Ok(manifest) = Manifest::from_bytes(body)
+        {
+            self.begin_file(number, message.id, manifest, now);
+        }
         taken
     }
 

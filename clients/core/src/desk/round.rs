@@ -11,9 +11,9 @@ use sotto_protocol::{
     statement::Policy,
 };
 
-use super::{Batch, Desk, DeskError, Effect, Rows};
+use super::{Batch, Desk, DeskError, Effect, RowKeeper};
 use crate::{
-    keep::{KeepError, Keeper},
+    keep::KeepError,
     relay::{Relay, RelayError, Signer, Stamp},
     timetable::Due,
     transport::Transport,
@@ -27,7 +27,7 @@ pub trait Shared {
     /// Works with the desk alone, saving through the keeper.
     fn with<T>(
         &mut self,
-        work: impl FnOnce(&mut Desk, &mut dyn Keeper<Rows>) -> Result<T, Self::Error>,
+        work: impl FnOnce(&mut Desk, &mut dyn RowKeeper) -> Result<T, Self::Error>,
     ) -> Result<T, Self::Error>;
 }
 
@@ -36,7 +36,7 @@ pub trait Shared {
 pub struct Rounded {
     /// Statements published.
     pub statements: usize,
-    /// Texts or parts of texts that were new.
+    /// Texts, parts of texts and attachments that were new.
     pub texts: usize,
     /// The line's timings.
     pub policy: Policy,
@@ -138,7 +138,7 @@ impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
             };
             let now = (self.clock)();
             let Batch { cursor, texts } =
-                shared.with(|desk, keeper| Ok(desk.take(&page, now, self.rng).save(keeper)?))?;
+                shared.with(|desk, keeper| Ok(desk.take_in(&page, now, keeper, self.rng)?))?;
             all += texts;
             if page.records.is_empty() {
                 return Ok(all);

@@ -12,10 +12,14 @@ use zeroize::Zeroizing;
 use super::{
     Case, Desk, Identity, Progress,
     absence::Presence,
+    files::{File, read_strays},
     inbox::{Held, Unopened},
     prekeys::Prekeys,
 };
-use crate::bytes::{bytes, count, list, read_bytes, read_list};
+use crate::{
+    bytes::{bytes, count, list, read_bytes, read_list},
+    keep::{KeepError, Keeper},
+};
 
 /// Which row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +30,21 @@ pub enum Row {
     Unopened,
     /// One conversation.
     Case(u32),
+    /// Which chunks wait for their manifest, and where.
+    Strays,
+    /// One attachment, without its chunks.
+    File(u32),
+    /// One chunk of an attachment.
+    Chunk(u32, u16),
+    /// A chunk that waits for its manifest, by its slot.
+    Stray(u32),
 }
+
+/// The kinds of rows that came later, in the upper bits of their numbers.
+const STRAYS: u64 = 1 << 40;
+const FILE: u64 = 1 << 41;
+const CHUNK: u64 = 1 << 60;
+const STRAY: u64 = 1 << 61;
 
 impl Row {
     /// Under which number it is kept.
@@ -36,7 +54,20 @@ impl Row {
             Self::Unopened => 1,
             // Conversations count from 1.
             Self::Case(number) => number as u64 + 1,
+            Self::Strays => STRAYS,
+            Self::File(number) => FILE | number as u64,
+            Self::Chunk(file, index) => CHUNK | (file as u64) << 16 | index as u64,
+            Self::Stray(slot) => STRAY | slot as u64,
         }
+    }
+
+    /// Rows from this number on are large and many: [`Desk::from_rows`] does without them, and reads
+    /// them back one by one ([`RowKeeper::row`]).
+    pub const LOOSE: u64 = CHUNK;
+
+    /// Whether it is one of those.
+    pub const fn is_loose(self) -> bool {
+        self.number() >= Self::LOOSE
     }
 
     /// Reads [`Self::number`].
@@ -44,13 +75,27 @@ impl Row {
         match number {
             0 => Some(Self::Meta),
             1 => Some(Self::Unopened),
+            STRAYS => Some(Self::Strays),
+            FILE..CHUNK => u32::try_from(number - FILE).ok().map(Self::File),
+            CHUNK..STRAY => {
+                let index = u16::try_from(number & 0xffff).ok()?;
+                let file = u32::try_from((number - CHUNK) >> 16).ok()?;
+                Some(Self::Chunk(file, index))
+            }
+            STRAY.. => u32::try_from(number - STRAY).ok().map(Self::Stray),
             _ => u32::try_from(number - 1).ok().map(Self::Case),
         }
     }
 }
 
-/// Rows that changed together.
+/// Rows that changed together. One without bytes is to be removed.
 pub type Rows = Vec<(Row, Zeroizing<Vec<u8>>)>;
+
+/// Keeps a desk's rows, and reads back those that are not held in memory.
+pub trait RowKeeper: Keeper<Rows> {
+    /// A row as it was saved last; `None` where there is none.
+    fn row(&mut self, row: Row) -> Result<Option<Zeroizing<Vec<u8>>>, KeepError>;
+}
 
 /// The rows are not a desk's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -67,14 +112,18 @@ const VERSION: u8 = 2;
 const ROOM: usize = 16_384;
 
 impl Desk {
-    /// Puts a desk together from all its rows.
+    /// Puts a desk together from its rows; those from [`Row::LOOSE`] on may be left out.
     pub fn from_rows(rows: &Rows) -> Result<Self, RowError> {
         let meta = rows.iter().find(|(row, _)| *row == Row::Meta);
         let (_, meta) = meta.ok_or(RowError)?;
         let mut desk = Self::read_meta(meta)?;
         for (row, bytes) in rows {
             match row {
-                Row::Meta => {}
+                Row::Meta | Row::Chunk(..) | Row::Stray(_) => {}
+                Row::Strays => desk.files.strays = read_strays(bytes)?,
+                Row::File(number) => {
+                    desk.files.all.insert(*number, File::from_bytes(bytes)?);
+                }
                 Row::Unopened => desk.unopened = Unopened::read(bytes)?,
                 Row::Case(number) => {
                     desk.cases.insert(*number, Case::from_bytes(bytes)?);
@@ -84,22 +133,26 @@ impl Desk {
         for (number, case) in &desk.cases {
             desk.index.enter(*number, case);
         }
+        desk.files.index();
         Ok(desk)
     }
 
     /// The rows that changed since the last call.
     pub(super) fn rows(&mut self) -> Rows {
-        std::mem::take(&mut self.changed)
-            .into_iter()
-            .filter_map(|row| {
-                let bytes = match row {
-                    Row::Meta => self.meta(),
-                    Row::Unopened => self.unopened.to_bytes(),
-                    Row::Case(number) => self.cases.get(&number)?.to_bytes(),
-                };
-                Some((row, bytes))
-            })
-            .collect()
+        let mut rows = self.files.take_loose();
+        let changed = std::mem::take(&mut self.changed).into_iter();
+        rows.extend(changed.filter_map(|row| {
+            let bytes = match row {
+                Row::Meta => self.meta(),
+                Row::Unopened => self.unopened.to_bytes(),
+                Row::Case(number) => self.cases.get(&number)?.to_bytes(),
+                Row::Strays => Zeroizing::new(self.files.strays.to_bytes()),
+                Row::File(number) => self.files.all.get(&number)?.to_bytes(),
+                Row::Chunk(..) | Row::Stray(_) => return None,
+            };
+            Some((row, bytes))
+        }));
+        rows
     }
 
     fn meta(&self) -> Zeroizing<Vec<u8>> {

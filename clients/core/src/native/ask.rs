@@ -49,6 +49,17 @@ pub fn code_and_rest() -> Result<(Zeroizing<String>, Option<Zeroizing<String>>),
     ))
 }
 
+/// Whether a person says yes. Where nobody sits, `instead` says which option stands for a yes.
+pub fn confirm(question: &str, instead: &str) -> Result<bool, Stop> {
+    if !io::stdin().is_terminal() {
+        return Err(Stop::usage(format!(
+            "{question} Nobody is here to answer: {instead}"
+        )));
+    }
+    say(&format!("{question} [y/N]"));
+    Ok(matches!(one_line()?.trim(), "y" | "Y" | "yes" | "Yes"))
+}
+
 /// The codes of one or several conversations: lines until an empty one.
 pub fn codes() -> Result<Vec<Zeroizing<String>>, Stop> {
     let mut all = Vec::new();

@@ -11,6 +11,8 @@ use crate::{
     sealed::Locked,
     sitting::SittingError,
     text::TextError,
+    tipster::AttachError,
+    upload::UploadError,
     vault::VaultError,
 };
 
@@ -75,6 +77,15 @@ impl From<SittingError> for Stop {
     }
 }
 
+impl From<UploadError> for Stop {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::Relay(error) => error.into(),
+            other => Self::refused(other.to_string()),
+        }
+    }
+}
+
 impl From<LinkError> for Stop {
     fn from(error: LinkError) -> Self {
         Self::usage(error.to_string())
@@ -92,6 +103,7 @@ macro_rules! refusals {
 }
 
 refusals!(
+    AttachError,
     CeremonyError,
     DeskError,
     KeepError,

@@ -148,7 +148,13 @@ impl Tipster {
             return false;
         }
         self.must_acknowledge = true;
-        if !self.is_new(message.id, message.part) || message.kind != Kind::Text {
+        if !self.is_new(message.id, message.part) {
+            return false;
+        }
+        if message.kind == Kind::Wanted {
+            self.hear_wanted(&body);
+        }
+        if message.kind != Kind::Text {
             return false;
         }
         for sent in &mut self.sent {

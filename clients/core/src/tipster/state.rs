@@ -9,13 +9,13 @@ use sotto_protocol::{
 };
 use zeroize::Zeroizing;
 
-use super::{Incoming, Item, Sent, State, Thread, Tipster};
+use super::{File, Incoming, Item, Sent, State, Thread, Tipster};
 use crate::{
     bytes::{flag, list, read_list},
     vault::VAULT_ROOM,
 };
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 impl Tipster {
     /// Everything that must survive, for a vault.
@@ -38,6 +38,7 @@ impl Tipster {
         let out = list(out, &self.known, |(id, part), out| out.u64(*id).u8(*part));
         let out = list(out, &self.confirmed, |id, out| out.u64(*id));
         let out = list(out, &self.sent, Sent::write);
+        let out = list(out, &self.files, File::write);
         Zeroizing::new(out.finish())
     }
 
@@ -61,6 +62,7 @@ impl Tipster {
             known: read_list(from, |from| Ok((from.u64()?, from.u8()?)))?,
             confirmed: read_list(from, number)?,
             sent: read_list(from, Sent::read)?,
+            files: read_list(from, File::read)?,
         };
         reader.finish()?;
         Ok(tipster)
