@@ -2,6 +2,7 @@
 
 use sotto_protocol::{
     drain::Cursor,
+    id::DeviceId,
     seal::Envelope,
     secret::SealingSecret,
     statement::{BoardSize, Boards},
@@ -13,9 +14,11 @@ use super::{
     Case, Desk, Identity, Progress,
     absence::Presence,
     inbox::{Held, Unopened},
+    membership::Membership,
     prekeys::Prekeys,
+    queue::Queue,
 };
-use crate::bytes::{bytes, count, list, read_bytes, read_list};
+use crate::bytes::{bytes, count, flag, list, option, read_bytes, read_list, read_option};
 
 /// Which row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +29,10 @@ pub enum Row {
     Unopened,
     /// One conversation.
     Case(u32),
+    /// The devices of the desk and this one's end of their log.
+    Log,
+    /// Events that are not in the log yet.
+    Queue,
 }
 
 impl Row {
@@ -36,6 +43,8 @@ impl Row {
             Self::Unopened => 1,
             // Conversations count from 1.
             Self::Case(number) => number as u64 + 1,
+            Self::Log => LOG,
+            Self::Queue => QUEUE,
         }
     }
 
@@ -44,10 +53,16 @@ impl Row {
         match number {
             0 => Some(Self::Meta),
             1 => Some(Self::Unopened),
+            LOG => Some(Self::Log),
+            QUEUE => Some(Self::Queue),
             _ => u32::try_from(number - 1).ok().map(Self::Case),
         }
     }
 }
+
+/// Above every conversation.
+const LOG: u64 = 1 << 40;
+const QUEUE: u64 = LOG + 1;
 
 /// Rows that changed together.
 pub type Rows = Vec<(Row, Zeroizing<Vec<u8>>)>;
@@ -63,7 +78,7 @@ impl From<DecodeError> for RowError {
     }
 }
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const ROOM: usize = 16_384;
 
 impl Desk {
@@ -76,6 +91,10 @@ impl Desk {
             match row {
                 Row::Meta => {}
                 Row::Unopened => desk.unopened = Unopened::read(bytes)?,
+                Row::Log => desk.membership = Membership::read(desk.identity.id(), bytes)?,
+                Row::Queue => desk.queue = Queue::read(bytes)?,
+                // It gave way to a snapshot in which it was not.
+                Row::Case(_) if bytes.is_empty() => {}
                 Row::Case(number) => {
                     desk.cases.insert(*number, Case::from_bytes(bytes)?);
                 }
@@ -91,13 +110,18 @@ impl Desk {
     pub(super) fn rows(&mut self) -> Rows {
         std::mem::take(&mut self.changed)
             .into_iter()
-            .filter_map(|row| {
+            .map(|row| {
                 let bytes = match row {
                     Row::Meta => self.meta(),
                     Row::Unopened => self.unopened.to_bytes(),
-                    Row::Case(number) => self.cases.get(&number)?.to_bytes(),
+                    Row::Log => self.membership.to_bytes(),
+                    Row::Queue => self.queue.to_bytes(),
+                    Row::Case(number) => {
+                        let case = self.cases.get(&number);
+                        case.map_or_else(Zeroizing::default, Case::to_bytes)
+                    }
                 };
-                Some((row, bytes))
+                (row, bytes)
             })
             .collect()
     }
@@ -129,6 +153,10 @@ impl Desk {
             out.bytes(hash).u32(*day)
         });
         let out = out.u32(self.expired);
+        let out = option(out, self.keeper.as_ref(), |out, (device, at)| {
+            out.bytes(&device.0).u64(*at)
+        });
+        let out = out.u64(self.used).u8(u8::from(self.owes_cursor));
         let out = count(out, prekeys.secrets.len());
         let secrets = prekeys.secrets.iter();
         let out = secrets.fold(out, |out, (day, key)| out.u32(*day).bytes(key.as_bytes()));
@@ -163,6 +191,9 @@ impl Desk {
         };
         desk.bundles = read_list(from, |from| Ok((from.array()?, from.u32()?)))?;
         desk.expired = from.u32()?;
+        desk.keeper = read_option(from, |from| Ok((DeviceId(from.array()?), from.u64()?)))?;
+        desk.used = from.u64()?;
+        desk.owes_cursor = flag(from)?;
         let secrets = read_list(from, |from| {
             Ok((from.u32()?, SealingSecret::from_bytes(from.array()?)))
         })?;
