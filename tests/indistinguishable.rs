@@ -279,7 +279,7 @@ fn pages_are_written_with_filler_and_not_with_random_bytes() {
         // Nothing is told to have been written, so that the same pages stay due.
         let duties = scene
             .desk
-            .with(|desk, keeper| Ok(desk.duties(&published, now, rng)?.save(keeper)?));
+            .with(|desk, keeper| Ok(desk.duties(&published, 0, now, rng)?.save(keeper)?));
         let before = envelopes.len();
         for effect in duties.unwrap() {
             if let Effect::Page(_, body) = effect {

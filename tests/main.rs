@@ -8,6 +8,7 @@ mod bundle;
 mod code;
 mod conversation;
 mod decoders;
+mod desk_devices;
 mod desk_log;
 mod devices;
 mod examples;

@@ -16,7 +16,7 @@ use crate::{
     hash,
     id::{Fingerprint, LineId},
     limits::{BUNDLE_BYTES, DAY_SECONDS},
-    statement::{Boards, DeskStatement, LineStatement, Statement as _},
+    statement::{Boards, DeskStatement, LineStatement, Roster, Statement as _},
 };
 
 /// The version of this specification.
@@ -191,6 +191,30 @@ impl Untrusted<BundleParts> {
             line,
             hash: self.hash,
         })
+    }
+}
+
+impl Untrusted<BundleParts> {
+    /// The roster of the same line, signed by the line key this bundle certifies, and its
+    /// `H(payload)`.
+    pub fn verify_roster(
+        &self,
+        json: &[u8],
+        pin: Pin,
+        now: u64,
+    ) -> Result<(Roster, [u8; 32]), VerifyError> {
+        let parts = &self.inner;
+        let roots = verify_roots(&parts.roots, pin.line, Some(pin.fingerprint))?;
+        let certificate = verify_certificate(&parts.certificate, &roots, pin.line, now)?;
+        let dsse = Dsse::parse(json)?;
+        let roster = Roster::open(&dsse, core::slice::from_ref(&certificate.line_key), 1)?;
+        if roster.line != pin.line {
+            return Err(VerifyError::Line);
+        }
+        if now >= roster.expires || issued_ahead(roster.issued, now) {
+            return Err(VerifyError::Expired);
+        }
+        Ok((roster, dsse.payload_hash()))
     }
 }
 

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 #[cfg(feature = "seal")]
 pub use self::{
     entry::{Body, DeviceKey, KeyPart, LogEntry, Period, SnapshotPart, Welcome},
-    keys::{LogKey, LogPlace, SealedKey, Unopened},
+    keys::{LogKey, LogPlace, SealedKey, Unopened, open_prekey, seal_prekey},
     sealed::{Guest, Spot, open, open_slot, seal},
 };
 

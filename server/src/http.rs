@@ -45,6 +45,7 @@ pub fn app(relay: Arc<Relay>, bounds: Bounds) -> Router {
                 .get(devices::drain),
         )
         .route("/v1/{line}/out/{board}/{page}", get(public::page))
+        .route("/v1/{line}/roster", get(devices::roster))
         .route(
             "/v1/{line}/in/ack",
             post(devices::acknowledge).layer(DefaultBodyLimit::max(ACK_BYTES)),

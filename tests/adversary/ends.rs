@@ -4,7 +4,7 @@
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use sotto_core::{
-    desk::{Desk, Effect, Identity, Row, Rows},
+    desk::{Desk, Effect, Identity, LiveLog, Row, Rows},
     draws::{Draw, Draws},
     keep::{KeepError, Keeper},
     link::Link,
@@ -19,7 +19,8 @@ use sotto_protocol::{
     limits::DAY_SECONDS,
     request::AgreementSecret,
     statement::{
-        DeskEntry, DeskStatement, LineStatement, Policy, RelayKeys, ScheduleTimings, Statement as _,
+        DeskEntry, DeskStatement, DeviceEntry, DeviceRole, LineStatement, Policy, RelayKeys,
+        Roster, ScheduleTimings, Statement as _,
     },
 };
 
@@ -74,6 +75,25 @@ impl Keeper<Rows> for Disk<Rows> {
     }
 }
 
+/// A roster of this device alone.
+fn alone(identity: &Identity) -> Roster {
+    let card = identity.card();
+    Roster {
+        line: LINE,
+        serial: 1,
+        issued: 0,
+        expires: u64::MAX,
+        previous: None,
+        devices: vec![DeviceEntry {
+            role: DeviceRole::Drainer,
+            desk: 1,
+            x25519: card.x25519,
+            ed25519: card.ed25519,
+            xwing: card.xwing,
+        }],
+    }
+}
+
 /// A desk, and what the line has published of it.
 pub(crate) struct Office {
     pub(crate) disk: Disk<Rows>,
@@ -98,7 +118,11 @@ impl Office {
             kept: Rows::new(),
             left: None,
         };
-        Desk::begin(identity).saved().save(&mut disk).unwrap();
+        let roster = (alone(&identity), [0; 32]);
+        let mut desk = Desk::begin(identity);
+        let taken = desk.take_roster(&roster, &mut LiveLog::default());
+        taken.unwrap().save(&mut disk).unwrap();
+        desk.saved().save(&mut disk).unwrap();
         Self {
             disk,
             line,
@@ -125,7 +149,10 @@ impl Office {
             desks: self.statements.clone(),
             hash: HASH,
         };
-        let duties = self.desk().duties(&published, now, &mut self.rng).unwrap();
+        let duties = self
+            .desk()
+            .duties(&published, 0, now, &mut self.rng)
+            .unwrap();
         let effects = duties.save(&mut self.disk)?;
         if self.disk.is_off() {
             return Err(KeepError);

@@ -1,10 +1,12 @@
 //! The people's machines in a world: a desk and any number of phones, each with its own randomness,
 //! each keeping its state as bytes and reading it back before every use.
 
+use std::collections::BTreeMap;
+
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use sotto_core::{
-    desk::{Case, Desk, Entry, Identity, Rounded, Rounds, Row, RowKeeper, Rows, Shared},
+    desk::{Case, Desk, Entry, Identity, LiveLog, Rounded, Rounds, Row, RowKeeper, Rows, Shared},
     keep::{KeepError, Keeper},
     native::Stop,
     sitting::{Person, Progress, Sitting, SittingError},
@@ -14,7 +16,7 @@ use sotto_protocol::{
     bundle::{Pin, Seen},
     code::{Code, CodeKeys},
     hash,
-    id::LineId,
+    id::{DeviceId, LineId},
     secret::Secret,
     statement::DeviceRole,
 };
@@ -94,7 +96,10 @@ impl RowKeeper for Memory<(Row, Zeroizing<Vec<u8>>)> {
 pub struct DeskMachine {
     /// Where its rows are.
     pub memory: Memory<(Row, Zeroizing<Vec<u8>>)>,
+    /// Its id in the roster.
+    pub id: DeviceId,
     rng: ChaCha20Rng,
+    log: LiveLog,
 }
 
 impl Shared for DeskMachine {
@@ -112,32 +117,57 @@ impl Shared for DeskMachine {
 impl DeskMachine {
     /// A new desk that the administrator has added and published.
     pub fn join(world: &mut World) -> Self {
-        let mut rng = world.seed();
-        let identity = Identity::make(world.link(), &mut rng);
         let names = [("en".into(), "Environment".into())].into();
         let desk = world.line.add_desk(names).unwrap();
-        world
-            .line
-            .add_device(identity.card(), desk, DeviceRole::Drainer)
-            .unwrap();
+        Self::hire(world, desk, DeviceRole::Drainer)
+    }
+
+    /// One more device of a desk.
+    pub fn hire(world: &mut World, desk: u16, role: DeviceRole) -> Self {
+        let mut rng = world.seed();
+        let identity = Identity::make(world.link(), &mut rng);
+        let id = identity.id();
+        world.line.add_device(identity.card(), desk, role).unwrap();
         world.publish();
         let mut memory = Memory::default();
         Desk::begin(identity).saved().save(&mut memory).unwrap();
-        Self { memory, rng }
+        Self {
+            memory,
+            id,
+            rng,
+            log: LiveLog::default(),
+        }
+    }
+
+    /// As after a crash: only what is kept is left.
+    pub fn crash(&mut self) {
+        self.log = LiveLog::default();
+    }
+
+    /// Every case as it is kept, byte for byte.
+    pub fn kept_cases(&self) -> BTreeMap<u64, Vec<u8>> {
+        let cases = self.memory.kept.iter();
+        let cases = cases.filter(|(row, _)| matches!(row, Row::Case(_)));
+        cases
+            .map(|(row, bytes)| (row.number(), bytes.to_vec()))
+            .collect()
     }
 
     /// One round.
     pub fn round(&mut self, world: &World) -> Result<Rounded, Stop> {
         let mut rng = self.rng.clone();
+        let mut log = std::mem::take(&mut self.log);
         let clock = || world.clock.read();
         let mut rounds = Rounds {
             relay: world.relay(),
             pin: world.pin(),
             clock: &clock,
             rng: &mut rng,
+            log: &mut log,
         };
         let done = rounds.go(self);
         self.rng = rng;
+        self.log = log;
         done
     }
 

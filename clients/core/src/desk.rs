@@ -4,19 +4,26 @@
 //! saved before anything is sent.
 
 mod absence;
+mod apply;
 mod board;
 mod case;
 mod entry;
+mod event;
 mod files;
 mod identity;
 mod inbox;
 mod index;
+mod keeper;
 mod luck;
+mod membership;
 mod pending;
 mod prekeys;
+mod queue;
 mod round;
 mod rows;
+mod snapshot;
 mod thread;
+mod tick;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,11 +33,10 @@ use std::{
 use rand_core::CryptoRng;
 use sotto_protocol::{
     bundle::{Published, day_of},
-    conversation::Content,
     drain::Cursor,
-    id::{Board, LineId},
+    id::{Board, DeviceId, LineId},
     limits::{BODY_BYTES, FIRST_TEXT_BYTES, TWICE_BYTES},
-    message::{Flags, Kind},
+    message::Kind,
     seal::Reject,
     statement::{LineStatement, Policy},
 };
@@ -43,13 +49,25 @@ pub use self::{
     files::{ASK_AFTER_SECONDS, FileState},
     identity::{Identity, SigningKey},
     inbox::Batch,
+    membership::LiveLog,
     round::{Rounded, Rounds, Shared},
     rows::{Row, RowError, RowKeeper, Rows},
+    tick::SignedRoster,
 };
-use self::{files::Files, inbox::Unopened, index::Index, luck::Luck, prekeys::Prekeys};
+use self::{
+    event::{Answer, Event},
+    files::Files,
+    inbox::Unopened,
+    index::Index,
+    luck::Luck,
+    membership::Membership,
+    prekeys::Prekeys,
+    queue::Queue,
+};
 use crate::{
     attachment,
     keep::Unsaved,
+    log::{Alarm, ReplayError},
     relay::Signer,
     text::{self, TextError},
     timetable::{Due, Progress, Timetable},
@@ -71,6 +89,14 @@ pub struct Desk {
     bundles: Vec<([u8; 32], u32)>,
     /// The UTC day on which what is past was last erased.
     expired: u32,
+    /// Who writes the boards, and since when in unix seconds.
+    keeper: Option<(DeviceId, u64)>,
+    /// When somebody worked at this device last, in unix seconds.
+    used: u64,
+    /// What was read up to the cursor has yet to be acknowledged.
+    owes_cursor: bool,
+    membership: Membership,
+    queue: Queue,
     changed: BTreeSet<Row>,
 }
 
@@ -116,6 +142,12 @@ pub enum DeskError {
     /// Something in it cannot be sealed.
     #[error("the store is damaged; restore it from your copy")]
     Broken,
+    /// The desk's log says that the relay or a device does not play fair.
+    #[error(transparent)]
+    Log(Alarm),
+    /// What the relay answered does not go on with the desk's log.
+    #[error(transparent)]
+    Replay(ReplayError),
     /// The line statement does not name this device.
     #[error(
         "this device is not part of the line yet; give its card to the administrator and wait for `sotto line publish`"
@@ -147,6 +179,11 @@ impl Desk {
 
     fn empty(identity: Identity) -> Self {
         Self {
+            membership: Membership::of(identity.id()),
+            queue: Queue::default(),
+            keeper: None,
+            used: 0,
+            owes_cursor: false,
             identity,
             number: 0,
             prekeys: Prekeys::default(),
@@ -177,24 +214,31 @@ impl Desk {
         self.identity.signer(&line.relay.x25519)
     }
 
-    /// What is due at `now`: statements to publish and pages to write.
+    /// What is due at `now`: statements to publish and pages to write. `served` is the cycle of
+    /// *new* that the relay serves.
     pub fn duties(
         &mut self,
         published: &Published,
+        served: u64,
         now: u64,
         rng: &mut impl CryptoRng,
     ) -> Result<Change<Vec<Effect>>, DeskError> {
         self.note_line(published.line.serial)?;
         let listed = self.identity.desk_of(&published.line);
         self.number = listed.ok_or(DeskError::NotListed)?;
-        self.remember_bundle(published.hash, day_of(now));
+        self.submit(Event::Bundle {
+            hash: published.hash,
+            day: day_of(now),
+        });
+        self.claim_boards(&published.line.policy, served, now);
         let mut effects: Vec<Effect> = self
             .publish(published, now, rng)
             .into_iter()
             .map(Effect::Statement)
             .collect();
         let policy = &published.line.policy;
-        for board in Board::ALL {
+        let boards = Board::ALL.into_iter().filter(|_| self.keeps_boards());
+        for board in boards {
             for due in self.due(policy, board, now) {
                 let page = self.compose(policy, due, now, rng)?;
                 effects.push(Effect::Page(due, page));
@@ -213,9 +257,11 @@ impl Desk {
         self.change(())
     }
 
-    /// Seconds from `now` until the next page is due, at most `most`.
+    /// Seconds from `now` until the next page or record is due, at most `most`.
     pub fn idle(&self, policy: &Policy, now: u64, most: u64) -> u64 {
-        let next = Board::ALL.into_iter().filter_map(|board| {
+        let most = most.min(self.until_tick(now));
+        let boards = Board::ALL.into_iter().filter(|_| self.keeps_boards());
+        let next = boards.filter_map(|board| {
             timetable(policy, board).next(self.progress(board), |cycle| self.pages(board, cycle))
         });
         next.map(|moment| moment.saturating_sub(now))
@@ -234,9 +280,13 @@ impl Desk {
 
     /// The analyst has seen a conversation.
     pub fn read(&mut self, number: u32) -> Result<Change<()>, DeskError> {
-        let case = self.cases.get_mut(&number);
-        case.ok_or(DeskError::NoCase(number))?.mark_read();
-        self.changed.insert(Row::Case(number));
+        let case = self.cases.get(&number);
+        let texts = case.ok_or(DeskError::NoCase(number))?.entries().len();
+        let texts = u32::try_from(texts).unwrap_or(u32::MAX);
+        self.submit(Event::Read {
+            case: number,
+            texts,
+        });
         Ok(self.change(()))
     }
 
@@ -248,46 +298,32 @@ impl Desk {
         now: u64,
         rng: &mut impl CryptoRng,
     ) -> Result<Change<()>, DeskError> {
-        let parts = text::split(text)?;
-        let case = self.cases.get_mut(&number);
-        let case = case.ok_or(DeskError::NoCase(number))?;
-        let (id, luck) = (rng.next_u64(), Luck::make(rng));
-        let count = u8::try_from(parts.len()).unwrap_or(u8::MAX);
-        for (part, body) in (0..).zip(parts) {
-            let content = Content {
+        let texts = text::split(text)?;
+        if !self.cases.contains_key(&number) {
+            return Err(DeskError::NoCase(number));
+        }
+        let id = rng.next_u64();
+        let parts = u8::try_from(texts.len()).unwrap_or(u8::MAX);
+        for (part, body) in (0..).zip(texts) {
+            self.submit(Event::Answer(Answer {
+                case: number,
                 kind: Kind::Text,
-                flags: Flags::None,
                 id,
                 part,
-                parts: count,
-                body,
-            };
-            case.answer(content, now, &luck);
+                parts,
+                at: now,
+                luck: Luck::make(rng),
+                body: body.to_vec().into(),
+            }));
         }
-        self.index.enter(number, case);
-        self.changed.insert(Row::Case(number));
         Ok(self.change(()))
-    }
-
-    fn remember_bundle(&mut self, hash: [u8; 32], today: u32) {
-        let known = self.bundles.iter_mut().find(|(known, _)| *known == hash);
-        match known {
-            Some((_, day)) if *day == today => return,
-            Some((_, day)) => *day = today,
-            None => self.bundles.push((hash, today)),
-        }
-        self.bundles
-            .retain(|(_, day)| day.saturating_add(BUNDLE_DAYS) > today);
-        self.changed.insert(Row::Meta);
     }
 
     /// A tip sealed under a bundle this desk never saw raises an alarm: somebody may have been shown
     /// keys of their own.
-    fn see_bundle(&mut self, number: u32, hash: &[u8; 32]) {
-        let is_known = self.bundles.iter().any(|(known, _)| known == hash);
-        if let Some(case) = self.cases.get_mut(&number).filter(|_| !is_known) {
-            case.is_foreign = true;
-        }
+    fn is_foreign(&self, hash: &[u8; 32]) -> bool {
+        let mut known = self.bundles.iter();
+        known.all(|(known, _)| known != hash) && !self.queue.has_bundle(hash)
     }
 
     const fn line(&self) -> LineId {

@@ -29,6 +29,11 @@ impl<S, T> Unsaved<S, T> {
         Self { change, value }
     }
 
+    /// For a larger change that this one is a part of.
+    pub(crate) fn into_value(self) -> T {
+        self.value
+    }
+
     /// Saves, then gives the value away.
     pub fn save(self, keeper: &mut (impl Keeper<S> + ?Sized)) -> Result<T, KeepError> {
         keeper.keep(&self.change)?;

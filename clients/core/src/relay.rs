@@ -140,6 +140,12 @@ impl<'t, T: Transport> Relay<'t, T> {
         self.send(&request).map(drop)
     }
 
+    /// GET the roster as the administrator signed it, signed by a device that is in it.
+    pub fn roster(&self, stamp: &Stamp<'_>) -> Result<Vec<u8>, RelayError> {
+        let request = self.signed(stamp, (Method::Get, "/roster", ""), Vec::new());
+        Ok(self.send(&request)?.body)
+    }
+
     /// GET records of a log from position `from` on, signed. Tells the relay that this device has
     /// saved everything before.
     pub fn read_log(&self, stamp: &Stamp<'_>, log: u16, from: u64) -> Result<LogPage, RelayError> {

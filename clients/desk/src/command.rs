@@ -57,7 +57,8 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "device.json")]
         card: PathBuf,
     },
-    /// Publish keys, read the inbox and write the boards, until stopped.
+    /// Publish keys, read the inbox and write the boards, until stopped. A device that is no
+    /// drainer keeps up with the desk's other devices.
     Run {
         /// One round, then end.
         #[arg(long)]
@@ -111,13 +112,14 @@ pub(crate) fn run(arguments: Arguments, say: Say) -> Result<(), Stop> {
         Command::Run { once: true } => Drainer::new(store, rng, say)?.round().map(drop),
         Command::Run { once: false } => Drainer::new(store, rng, say)?.run(),
         Command::Card { renew, card } => write_renewed(&mut store, renew, &card, rng, say),
-        Command::List => store.with(|desk, _| {
+        Command::List => store.with(|desk, keeper| {
             list(desk, say);
-            Ok(())
+            Ok(desk.note_use(native::now()).save(keeper)?)
         }),
         Command::Show { number, peek } => store.with(|desk, keeper| {
+            desk.note_use(native::now()).save(keeper)?;
             let case = desk.cases().get(&number).ok_or(DeskError::NoCase(number))?;
-            show(number, case, say);
+            show(number, (case, &desk.drafts(number)), say);
             if !peek {
                 desk.read(number)?.save(keeper)?;
             }
@@ -238,14 +240,17 @@ fn first_line(case: &Case, entry: &Entry) -> String {
     short
 }
 
-fn show(number: u32, case: &Case, say: Say) {
+fn show(number: u32, (case, drafts): (&Case, &[Entry]), say: Say) {
     let mut words = format!("Conversation {number}\n");
     for warning in warnings(case) {
         let _infallible = writeln!(words, "{warning}");
     }
     let mut rows = Vec::new();
-    for entry in case.entries() {
-        let status = status(case.status(entry));
+    let entries = case.entries().iter();
+    let entries = entries.map(|entry| (entry, case.status(entry)));
+    let drafts = drafts.iter().map(|entry| (entry, Status::Draft));
+    for (entry, at) in entries.chain(drafts) {
+        let status = status(at);
         let who = match entry.direction {
             Direction::In => "tipster",
             Direction::Out => "desk",
@@ -296,6 +301,7 @@ const fn status(status: Status) -> &'static str {
     match status {
         Status::New => "new",
         Status::Read => "read",
+        Status::Draft => "waiting for the desk's other devices",
         Status::Queued => "waiting until the tipster has opened what was sent before",
         Status::Posted => "waiting for the tipster",
         Status::Opened => "opened by the tipster",
@@ -316,6 +322,7 @@ fn reply(
     })?;
     let text = native::text(file, "Write, then press Ctrl-D on an empty line.")?;
     store.with(|desk, keeper| {
+        desk.note_use(native::now()).save(keeper)?;
         let reply = desk.reply(number, &text, native::now(), &mut rng)?;
         Ok(reply.save(keeper)?)
     })?;

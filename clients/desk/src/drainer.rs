@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use sotto_core::{
-    desk::{Rounded, Rounds, Shared as _},
+    desk::{LiveLog, Rounded, Rounds, Shared as _},
     native::{self, Entropy, Http, Stop},
     relay::Relay,
 };
@@ -18,6 +18,7 @@ pub(crate) struct Drainer {
     http: Http,
     pin: Pin,
     rng: Entropy,
+    log: LiveLog,
     say: Say,
     /// The absence that was spoken of last, by when it began.
     told: Option<u64>,
@@ -45,6 +46,7 @@ impl Drainer {
             http: Http::new(&link.base),
             pin: link.pin,
             rng,
+            log: LiveLog::default(),
             say,
             told,
         })
@@ -81,6 +83,7 @@ impl Drainer {
             pin: self.pin,
             clock: &native::now,
             rng: &mut self.rng,
+            log: &mut self.log,
         };
         let Rounded {
             statements,

@@ -78,6 +78,31 @@ impl LogKey {
     }
 }
 
+/// Seals the private half of the prekey of `day` to a drainer, as it stands in a desk's log (SPEC
+/// 5.6.1): encapsulation and ciphertext, [`LOG_SLOT_BYTES`]; `None` where `receiver` is no valid key.
+pub fn seal_prekey(
+    prekey: &SealingSecret,
+    (day, device): (u32, DeviceId),
+    receiver: &SealingPublicKey,
+    place: LogPlace,
+    rng: &mut impl CryptoRng,
+) -> Option<Vec<u8>> {
+    let info = prekey_info(place, (day, device), receiver);
+    seal_bytes(prekey.as_bytes(), receiver, (None, &info), rng)
+}
+
+/// Opens [`seal_prekey`]'s bytes with the private half of the drainer's key of the roster.
+pub fn open_prekey(
+    sealed: &[u8],
+    (day, device): (u32, DeviceId),
+    receiver: &SealingSecret,
+    place: LogPlace,
+) -> Result<SealingSecret, Unopened> {
+    let info = prekey_info(place, (day, device), &receiver.public());
+    let seed = open_bytes(sealed, receiver, (None, &info))?;
+    Ok(SealingSecret::from_bytes(*seed))
+}
+
 /// A log key sealed to one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedKey {
@@ -107,6 +132,15 @@ type Mode<'a> = (Option<&'a Secret>, &'a [u8]);
 pub(super) fn seal_key(
     key: &LogKey,
     receiver: &SealingPublicKey,
+    mode: Mode<'_>,
+    rng: &mut impl CryptoRng,
+) -> Option<Vec<u8>> {
+    seal_bytes(key.as_bytes(), receiver, mode, rng)
+}
+
+fn seal_bytes(
+    bytes: &[u8; 32],
+    receiver: &SealingPublicKey,
     (psk, info): Mode<'_>,
     rng: &mut impl CryptoRng,
 ) -> Option<Vec<u8>> {
@@ -117,7 +151,7 @@ pub(super) fn seal_key(
     };
     let setup = setup_sender_with_rng::<ChaCha20Poly1305, HkdfSha256, XWing>;
     let (encapsulation, mut context) = setup(&mode, &receiver, info, rng).ok()?;
-    let ciphertext = context.seal(key.as_bytes(), b"").ok()?;
+    let ciphertext = context.seal(bytes, b"").ok()?;
     let out = Writer::with_capacity(LOG_SLOT_BYTES)
         .bytes(&encapsulation.to_bytes())
         .bytes(&ciphertext);
@@ -128,9 +162,22 @@ pub(super) fn seal_key(
 pub(super) fn open_key(
     sealed: &[u8],
     receiver: &SealingSecret,
-    (psk, info): Mode<'_>,
+    mode: Mode<'_>,
     id: [u8; 16],
 ) -> Result<LogKey, Unopened> {
+    let key = LogKey::from_bytes(*open_bytes(sealed, receiver, mode)?);
+    if key.id() == id {
+        Ok(key)
+    } else {
+        Err(Unopened)
+    }
+}
+
+fn open_bytes(
+    sealed: &[u8],
+    receiver: &SealingSecret,
+    (psk, info): Mode<'_>,
+) -> Result<Zeroizing<[u8; 32]>, Unopened> {
     let mut reader = Reader::new(sealed);
     let encapsulation = reader.bytes(ENCAPSULATION_BYTES).map_err(|_| Unopened)?;
     let ciphertext = reader.bytes(LOG_SLOT_BYTES - ENCAPSULATION_BYTES);
@@ -146,12 +193,7 @@ pub(super) fn open_key(
     let mut context = setup(&mode, &secret, &encapsulation, info).map_err(|_| Unopened)?;
     let bytes = Zeroizing::new(context.open(ciphertext, b"").map_err(|_| Unopened)?);
     let bytes = bytes.first_chunk().ok_or(Unopened)?;
-    let key = LogKey::from_bytes(*bytes);
-    if key.id() == id {
-        Ok(key)
-    } else {
-        Err(Unopened)
-    }
+    Ok(Zeroizing::new(*bytes))
 }
 
 fn bundle(psk: &Secret) -> Option<PskBundle<'_>> {
@@ -168,6 +210,20 @@ fn info_of(
     place
         .write(out)
         .bytes(id)
+        .bytes(&device.0)
+        .bytes(&receiver.hash())
+        .finish()
+}
+
+fn prekey_info(
+    place: LogPlace,
+    (day, device): (u32, DeviceId),
+    receiver: &SealingPublicKey,
+) -> Vec<u8> {
+    let out = Writer::with_capacity(128).bytes(b"sotto/1 prekey grant");
+    place
+        .write(out)
+        .u32(day)
         .bytes(&device.0)
         .bytes(&receiver.hash())
         .finish()

@@ -5,9 +5,9 @@ use std::{collections::HashMap, str::FromStr, sync::Arc};
 use axum::{
     body::Bytes,
     extract::{Path, State, rejection::BytesRejection},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 use sotto_protocol::{
     drain::Cursor,
     id::Board,
@@ -88,6 +88,18 @@ pub(super) async fn read_log(
     let max = count(&query, LOG_MAX)?;
     let page = relay.read_log(&device, log(&desk)?, from, max).await?;
     Ok(binary(page.to_bytes()))
+}
+
+pub(super) async fn roster(
+    State(relay): State<Arc<Relay>>,
+    Path(id): Path<String>,
+    request: Head,
+    body: Body,
+) -> Result<Response, Error> {
+    let device = request.device(&relay, &id, &whole(body)?).await?;
+    let json = relay.roster(&device).await?;
+    let headers = [(header::CONTENT_TYPE, "application/json")];
+    Ok((headers, json).into_response())
 }
 
 pub(super) async fn append_log(

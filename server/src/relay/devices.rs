@@ -1,5 +1,6 @@
 //! Signed device requests (SPEC 6.1): who is asking, and that nobody asks twice.
 
+use bytes::Bytes;
 use sotto_protocol::{
     id::{DeviceId, LineId},
     limits::CLOCK_SKEW_SECONDS,
@@ -47,6 +48,13 @@ impl Device {
 }
 
 impl Relay {
+    /// The signed roster, for a device that is in it.
+    pub async fn roster(&self, device: &Device) -> Result<Bytes, Error> {
+        let state = self.line(device.line).await?;
+        let (_, json) = state.roster.as_ref().ok_or(Error::Unauthorised)?;
+        Ok(json.clone())
+    }
+
     /// Finds out which device signed a request.
     ///
     /// # Errors
@@ -62,7 +70,8 @@ impl Relay {
             Err(Error::Unknown) => return Err(Error::Unauthorised),
             other => other?,
         };
-        let roster = state.roster.as_ref().filter(|roster| now < roster.expires);
+        let roster = state.roster.as_ref().map(|(roster, _)| roster);
+        let roster = roster.filter(|roster| now < roster.expires);
         let mut devices = roster.iter().flat_map(|roster| &roster.devices);
         let entry = devices
             .find(|device| device.id() == claim.device)

@@ -21,13 +21,14 @@ pub(super) struct Line {
     /// The bytes everybody gets.
     pub(super) bundle: Bytes,
     pub(super) statement: LineStatement,
-    pub(super) roster: Option<Roster>,
+    /// As it was read, and as it was signed.
+    pub(super) roster: Option<(Roster, Bytes)>,
     pub(super) boards: Option<Boards>,
 }
 
 impl Line {
     pub(super) fn drainers(&self) -> Vec<DeviceId> {
-        let devices = self.roster.iter().flat_map(|roster| &roster.devices);
+        let devices = self.roster.iter().flat_map(|(roster, _)| &roster.devices);
         devices
             .filter(|device| device.role == DeviceRole::Drainer)
             .map(sotto_protocol::statement::DeviceEntry::id)
@@ -39,7 +40,7 @@ impl Line {
         if log == 0 {
             return self.drainers();
         }
-        let devices = self.roster.iter().flat_map(|roster| &roster.devices);
+        let devices = self.roster.iter().flat_map(|(roster, _)| &roster.devices);
         devices
             .filter(|device| device.desk == log)
             .map(sotto_protocol::statement::DeviceEntry::id)

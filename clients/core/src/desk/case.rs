@@ -116,10 +116,27 @@ impl Case {
             .count()
     }
 
-    pub(super) fn mark_read(&mut self) {
-        for entry in &mut self.entries {
+    /// Of the first `texts`, those that are whole.
+    pub(super) fn mark_read(&mut self, texts: u32) {
+        let texts = usize::try_from(texts).unwrap_or(usize::MAX);
+        for entry in self.entries.iter_mut().take(texts) {
             entry.is_read |= entry.is_whole();
         }
+    }
+
+    /// Whether [`Self::mark_read`] would change anything.
+    pub(super) fn is_unread(&self, texts: u32) -> bool {
+        let texts = usize::try_from(texts).unwrap_or(usize::MAX);
+        let mut seen = self.entries.iter().take(texts);
+        seen.any(|entry| entry.is_whole() && !entry.is_read)
+    }
+
+    /// Whether this part of an answer is part of the case already.
+    pub(super) fn has_answer(&self, id: u64, part: u8) -> bool {
+        let mut answers = self.entries.iter();
+        answers.any(|entry| {
+            entry.direction == Direction::Out && entry.id == id && !entry.is_missing(part)
+        })
     }
 
     /// Adds a conversation of a person who has come back. What is not acknowledged goes there too,

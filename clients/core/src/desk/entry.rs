@@ -31,6 +31,8 @@ pub enum Status {
     New,
     /// An analyst has seen it.
     Read,
+    /// An answer that has no place in the desk's log yet, so that other devices do not see it.
+    Draft,
     /// An answer that waits for room: the tipster has not acknowledged the ones before.
     Queued,
     /// An answer that stands on the board.

@@ -10,17 +10,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rand_core::CryptoRng;
 use sotto_protocol::{
     attachment::Manifest,
-    conversation::Content,
     drain::DrainPage,
     envelope::{Class, EnvelopeHeader},
     id::Address,
     limits::DAY_SECONDS,
-    message::{Flags, Kind},
+    message::Kind,
 };
 use zeroize::Zeroizing;
 
 pub(super) use self::row::read_strays;
-use super::{Batch, Change, Desk, DeskError, Row, RowKeeper, Rows, luck::Luck};
+use super::{
+    Batch, Case, Change, Desk, DeskError, Row, RowKeeper, Rows,
+    event::{Answer, Event},
+    luck::Luck,
+};
 use crate::{
     attachment::{Accepted, Inbound, Strays},
     keep::KeepError,
@@ -287,22 +290,20 @@ impl Desk {
         let Some(file) = self.files.all.get(&number) else {
             return id;
         };
-        let Some(case) = self.cases.get_mut(&file.case) else {
-            return id;
-        };
-        let content = Content {
-            kind: Kind::Wanted,
-            flags: Flags::None,
-            id,
-            part: 0,
-            parts: 1,
-            body: &file.inbound.wanted().to_bytes(),
-        };
+        let (case, body) = (file.case, file.inbound.wanted().to_bytes());
         // A phone that keeps nothing has nothing to post again and nothing to forget.
-        if !case.leaves_nothing() {
-            case.ask(content, now, &luck);
-            self.index.enter(file.case, case);
-            self.changed.insert(Row::Case(file.case));
+        let can_post = |case: &Case| !case.leaves_nothing();
+        if self.cases.get(&case).is_some_and(can_post) {
+            self.submit(Event::Answer(Answer {
+                case,
+                kind: Kind::Wanted,
+                id,
+                part: 0,
+                parts: 1,
+                at: now,
+                luck,
+                body: body.into(),
+            }));
         }
         id
     }

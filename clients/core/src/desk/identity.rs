@@ -146,7 +146,16 @@ impl Identity {
         Some(desk?.id)
     }
 
-    fn id(&self) -> DeviceId {
+    pub(super) const fn agreement(&self) -> &AgreementSecret {
+        &self.agreement
+    }
+
+    pub(super) const fn sealing(&self) -> &SealingSecret {
+        &self.sealing
+    }
+
+    /// Its id in the roster.
+    pub fn id(&self) -> DeviceId {
         let card = self.card();
         let entry = DeviceEntry {
             role: DeviceRole::Drainer,

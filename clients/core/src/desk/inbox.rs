@@ -2,16 +2,19 @@
 
 use rand_core::CryptoRng;
 use sotto_protocol::{
-    attachment::Manifest,
     bundle::day_of,
-    conversation::Conversation,
     drain::{Cursor, DrainPage, Drained},
     envelope::EnvelopeHeader,
-    message::{FirstContact, Flags, Kind, Message},
+    message::{FirstContact, Kind, Message},
     seal::{self, Envelope},
 };
 
-use super::{Case, Change, Desk, Row, case::Taken, index::Place, luck::Luck, thread::Thread};
+use super::{
+    Change, Desk, Row,
+    event::{Arrived, Event},
+    index::mark,
+    luck::Luck,
+};
 
 /// Envelopes that are for a conversation or epoch this desk has yet to learn of.
 #[derive(Debug, Default)]
@@ -32,8 +35,11 @@ const MAX_HELD: usize = 10_000;
 /// What came of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batch {
-    /// To acknowledge to the relay, now that everything is saved.
-    pub cursor: Cursor,
+    /// To acknowledge to the relay, now that everything is saved; `None` while something of it
+    /// waits for its place in the log.
+    pub cursor: Option<Cursor>,
+    /// The inbox has no more.
+    pub is_last: bool,
     /// Texts, parts of texts and manifests that were new.
     pub texts: usize,
 }
@@ -43,15 +49,15 @@ impl Desk {
     pub fn take(&mut self, page: &DrainPage, now: u64, rng: &mut impl CryptoRng) -> Change<Batch> {
         let mut texts = 0;
         for record in &page.records {
-            texts += usize::from(self.take_record(record, now, rng));
+            texts += self.take_record(record, now, rng);
         }
         if texts > 0 {
-            texts += self.take_held(now, rng);
+            texts += self.take_held(now, false, rng);
         }
         if page.records.is_empty() {
             // Everything posted so far has been tried with the prekeys of its days.
             self.erase_past(day_of(now));
-            self.expire(now);
+            self.submit(Event::Emptied { at: now });
             self.expire_strays(now);
             self.note_drained(now);
         }
@@ -59,10 +65,31 @@ impl Desk {
             self.cursor = Some(page.cursor);
             self.changed.insert(Row::Meta);
         }
+        if !self.owes_cursor && !page.records.is_empty() && self.holds_back() {
+            self.owes_cursor = true;
+            self.changed.insert(Row::Meta);
+        }
+        let is_safe = !self.holds_back() && !page.records.is_empty();
         self.change(Batch {
-            cursor: page.cursor,
+            cursor: is_safe.then_some(page.cursor),
+            is_last: page.records.is_empty(),
             texts,
         })
+    }
+
+    /// A cursor that could not be acknowledged when it was read, and can be now.
+    pub(super) const fn owed(&self) -> Option<Cursor> {
+        match self.cursor {
+            Some(cursor) if self.owes_cursor => Some(cursor),
+            _ => None,
+        }
+    }
+
+    /// The relay has taken it.
+    pub(super) fn paid(&mut self) -> Change<()> {
+        self.owes_cursor = false;
+        self.changed.insert(Row::Meta);
+        self.change(())
     }
 
     /// The relay lives another life: read it from the start. What is known already is dropped.
@@ -72,49 +99,73 @@ impl Desk {
         self.change(())
     }
 
-    /// Whether it was a text, or a part of one, for a person.
-    fn take_record(&mut self, record: &Drained, now: u64, rng: &mut impl CryptoRng) -> bool {
+    /// How many texts or parts of texts were new.
+    fn take_record(&mut self, record: &Drained, now: u64, rng: &mut impl CryptoRng) -> usize {
         if self.take_chunk(&record.body, record.arrived) {
-            return false;
+            return 0;
         }
         let Ok(envelope) = Envelope::parse(record.body.clone()) else {
-            return false;
+            return 0;
         };
         let at = (record.arrived, now);
-        if let Some(taken) = self.open_follow_up(&envelope, at, rng) {
-            return taken == Taken::New;
+        match self.recognise(&envelope, at, true, rng) {
+            Found::Arrived(arrived) => self.submit(Event::Arrived(*arrived)),
+            Found::Nothing => 0,
+            Found::Stranger => {
+                self.hold(envelope, record.arrived, now);
+                0
+            }
         }
-        if let Some(taken) = self.open_first(&envelope, at, rng) {
-            return taken == Taken::New;
-        }
-        self.hold(envelope, record.arrived, now);
-        false
     }
 
-    fn open_follow_up(
-        &mut self,
+    /// What an envelope is, as far as this desk knows by now. Nothing changes. `is_any`: it may be
+    /// a first contact, not only the next message of a conversation.
+    fn recognise(
+        &self,
         envelope: &Envelope,
-        (arrived, now): (u64, u64),
+        at: (u64, u64),
+        is_any: bool,
         rng: &mut impl CryptoRng,
-    ) -> Option<Taken> {
+    ) -> Found {
+        let address = mark(&envelope.address());
+        if self.index.is_taken(&address) || self.queue.has_arrived(&address) {
+            return Found::Nothing;
+        }
+        let opened = self.open_follow_up(envelope);
+        let opened = match opened {
+            None if is_any => self.open_first(envelope, at.1),
+            other => other,
+        };
+        let Some(message) = opened else {
+            return Found::Stranger;
+        };
+        let (nonce, is_foreign) = match message {
+            Opened::Nothing => return Found::Nothing,
+            Opened::Next(nonce, _) => (nonce, false),
+            Opened::First(ref first, _) => (first.nonce, self.is_foreign(&first.bundle)),
+        };
+        let (Opened::Next(_, message) | Opened::First(_, message)) = message else {
+            return Found::Nothing;
+        };
+        Found::Arrived(Box::new(Arrived {
+            address,
+            nonce,
+            at: at.0,
+            opened: at.1,
+            is_foreign,
+            luck: Luck::make(rng),
+            message,
+        }))
+    }
+
+    fn open_follow_up(&self, envelope: &Envelope) -> Option<Opened> {
         let ((number, place), at) = self.index.at(&envelope.address())?;
-        let case = self.cases.get_mut(&number)?;
-        let conversation = &mut case.threads.get_mut(place)?.conversation;
-        let message = conversation.open(at, envelope, day_of(now)).ok()?;
-        Some(self.note(
-            (number, place),
-            (&message, &message.body),
-            (arrived, now),
-            &Luck::make(rng),
-        ))
+        let conversation = &self.cases.get(&number)?.threads.get(place)?.conversation;
+        let message = conversation.peek(at, envelope).ok()?;
+        Some(Opened::Next(*conversation.nonce(), message))
     }
 
-    fn open_first(
-        &mut self,
-        envelope: &Envelope,
-        (arrived, now): (u64, u64),
-        rng: &mut impl CryptoRng,
-    ) -> Option<Taken> {
+    fn open_first(&self, envelope: &Envelope, now: u64) -> Option<Opened> {
         let day = EnvelopeHeader::parse(envelope.as_bytes()).ok()?.day;
         let line = self.line();
         let message = self
@@ -122,89 +173,13 @@ impl Desk {
             .iter()
             .find_map(|prekey| seal::open(envelope, prekey, None, line).ok())?;
         if message.kind == Kind::Cover {
-            return Some(Taken::Nothing);
+            return Some(Opened::Nothing);
         }
         // Opened, so it was for this desk; what is malformed inside is junk, and dropped.
-        let Ok((first, body)) = FirstContact::parse(&message.body) else {
-            return Some(Taken::Nothing);
+        let Ok((first, _)) = FirstContact::parse(&message.body) else {
+            return Some(Opened::Nothing);
         };
-        let luck = Luck::make(rng);
-        let Some(place) = self.join(&message, &first, body, &luck) else {
-            return Some(Taken::Nothing);
-        };
-        self.see_bundle(place.0, &first.bundle);
-        Some(self.note(place, (&message, body), (arrived, now), &luck))
-    }
-
-    /// The conversation an epoch-0 message belongs to: a known one, one more of a known person, or
-    /// the first of somebody new.
-    fn join(
-        &mut self,
-        message: &Message,
-        first: &FirstContact,
-        body: &[u8],
-        luck: &Luck,
-    ) -> Option<Place> {
-        if let Some((number, place)) = self.index.of_nonce(&first.nonce) {
-            let case = self.cases.get_mut(&number)?;
-            let conversation = &mut case.threads.get_mut(place)?.conversation;
-            return conversation
-                .join(message, first)
-                .ok()
-                .map(|()| (number, place));
-        }
-        let conversation = Conversation::accept(self.line(), message, first).ok()?;
-        let known = self.index.of_handle(&first.handle);
-        let case = known.and_then(|number| Some((number, self.cases.get_mut(&number)?)));
-        if let Some((number, case)) = case
-            && first.is_proven(&case.continuity, message, body)
-        {
-            let proof = Some(luck.proof(&first.nonce));
-            // Not the message's own: whoever stole a desk's keys could put theirs there.
-            case.add(Thread::new(conversation, case.static_key.clone(), proof));
-            return Some((number, case.threads.len().saturating_sub(1)));
-        }
-        let case = known.and_then(|number| Some((number, self.cases.get_mut(&number)?)));
-        // Nobody else knows the key: a first contact that its successor has overtaken.
-        if let Some((number, case)) = case
-            && message.flags == Flags::None
-            && case.continuity.matches(first.continuity.as_bytes())
-        {
-            case.add_past(Thread::new(conversation, first.static_key.clone(), None));
-            return Some((number, 0));
-        }
-        // A receipt of somebody this desk never heard of, or words that belong to nobody.
-        if !message.kind.is_repeated() {
-            return None;
-        }
-        let thread = Thread::new(conversation, first.static_key.clone(), None);
-        let last = self.cases.keys().next_back().copied().unwrap_or(0);
-        let number = last.saturating_add(1);
-        self.cases.insert(number, Case::new(first, thread));
-        Some((number, 0))
-    }
-
-    fn note(
-        &mut self,
-        (number, place): Place,
-        said: (&Message, &[u8]),
-        (arrived, now): (u64, u64),
-        luck: &Luck,
-    ) -> Taken {
-        let Some(case) = self.cases.get_mut(&number) else {
-            return Taken::Nothing;
-        };
-        let taken = case.take(place, said, arrived, luck);
-        self.index.enter(number, case);
-        self.changed.insert(Row::Case(number));
-        let (message, body) = said;
-        if message.kind == Kind::Manifest
-            && taken == Taken::New
-            && let Ok(manifest) = Manifest::from_bytes(body)
-        {
-            self.begin_file(number, message.id, manifest, now);
-        }
-        taken
+        Some(Opened::First(Box::new(first), message))
     }
 
     fn hold(&mut self, envelope: Envelope, arrived: u64, now: u64) {
@@ -219,17 +194,15 @@ impl Desk {
         self.changed.insert(Row::Unopened);
     }
 
-    /// Looks again at what was held, as long as something of it can be opened.
-    fn take_held(&mut self, now: u64, rng: &mut impl CryptoRng) -> usize {
+    /// Looks again at what was held, as long as something of it can be opened. `is_any`: a prekey
+    /// is new, so that it may be a first contact too.
+    pub(super) fn take_held(&mut self, now: u64, is_any: bool, rng: &mut impl CryptoRng) -> usize {
         let mut texts = 0;
         loop {
             let held = std::mem::take(&mut self.unopened.0);
             let before = held.len();
             for item in held {
-                match self.open_follow_up(&item.envelope, (item.arrived, now), rng) {
-                    Some(taken) => texts += usize::from(taken == Taken::New),
-                    None => self.unopened.0.push(item),
-                }
+                texts += self.take_again(item, now, is_any, rng);
             }
             if self.unopened.0.len() == before {
                 return texts;
@@ -238,19 +211,38 @@ impl Desk {
         }
     }
 
-    /// Erases keys and receipts that are past, once everything posted was read.
-    fn expire(&mut self, now: u64) {
-        let today = day_of(now);
-        if self.expired == today {
-            return;
-        }
-        self.expired = today;
-        self.changed.insert(Row::Meta);
-        for (number, case) in &mut self.cases {
-            if case.expire(now) {
-                self.index.enter(*number, case);
-                self.changed.insert(Row::Case(*number));
+    fn take_again(
+        &mut self,
+        item: Held,
+        now: u64,
+        is_any: bool,
+        rng: &mut impl CryptoRng,
+    ) -> usize {
+        match self.recognise(&item.envelope, (item.arrived, now), is_any, rng) {
+            Found::Arrived(arrived) => self.submit(Event::Arrived(*arrived)),
+            Found::Nothing => 0,
+            Found::Stranger => {
+                self.unopened.0.push(item);
+                0
             }
         }
     }
+}
+
+/// What an envelope turned out to be.
+enum Found {
+    /// Cover, junk, or what was taken before.
+    Nothing,
+    /// A message.
+    Arrived(Box<Arrived>),
+    /// Nobody could open it yet.
+    Stranger,
+}
+
+/// What was in an envelope.
+enum Opened {
+    Nothing,
+    /// The next message of the conversation with this nonce.
+    Next([u8; 32], Message),
+    First(Box<FirstContact>, Message),
 }

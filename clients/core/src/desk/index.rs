@@ -1,7 +1,7 @@
 //! Where to look things up: addresses, nonces and handles of every case. Made from the cases, never
 //! kept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sotto_protocol::{conversation::Slot, id::Address};
 
@@ -18,6 +18,9 @@ pub(super) struct Index {
     /// Those of each case, to take them out again.
     of_case: HashMap<u32, Vec<Address>>,
     nonces: HashMap<[u8; 32], Place>,
+    /// Envelopes that were taken, as [`mark`] names them, and those of each case.
+    taken: HashSet<[u8; 16]>,
+    taken_of_case: HashMap<u32, Vec<[u8; 16]>>,
     handles: HashMap<[u8; 32], u32>,
 }
 
@@ -28,6 +31,14 @@ impl Index {
         for address in old {
             self.addresses.remove(&address);
         }
+        let gone = self.taken_of_case.remove(&number).unwrap_or_default();
+        for address in gone {
+            self.taken.remove(&address);
+        }
+        let taken = case.threads.iter().flat_map(|thread| &thread.taken);
+        let taken: Vec<[u8; 16]> = taken.map(|(address, _)| *address).collect();
+        self.taken.extend(&taken);
+        self.taken_of_case.insert(number, taken);
         let mut all = Vec::new();
         for (at, thread) in case.threads.iter().enumerate() {
             let place = (number, at);
@@ -48,6 +59,11 @@ impl Index {
         self.addresses.get(address).copied()
     }
 
+    /// Whether an envelope was taken before.
+    pub(super) fn is_taken(&self, address: &[u8; 16]) -> bool {
+        self.taken.contains(address)
+    }
+
     /// The conversation of a nonce.
     pub(super) fn of_nonce(&self, nonce: &[u8; 32]) -> Option<Place> {
         self.nonces.get(nonce).copied()
@@ -57,4 +73,9 @@ impl Index {
     pub(super) fn of_handle(&self, handle: &[u8; 32]) -> Option<u32> {
         self.handles.get(handle).copied()
     }
+}
+
+/// The first bytes of an address: enough to tell envelopes apart.
+pub(super) fn mark(address: &Address) -> [u8; 16] {
+    *address.0.first_chunk().unwrap_or(&[0; 16])
 }

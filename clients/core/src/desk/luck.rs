@@ -16,6 +16,14 @@ impl Luck {
         Self(Secret::make(rng))
     }
 
+    pub(super) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Secret::from_bytes(bytes))
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
     /// What a new epoch of the conversation `nonce` is made from.
     pub(super) fn fresh(&self, nonce: &[u8; 32]) -> Fresh {
         Fresh {

@@ -7,6 +7,7 @@ use sotto_protocol::id::Board;
 use sotto_protocol::{
     bundle::{Published, day_of},
     limits::{DAY_SECONDS, MAX_PAGES, PREKEY_DAYS_AHEAD, PREKEY_GRACE_DAYS, PREKEY_KEEP_DAYS},
+    log::seal_prekey,
     secret::SealingSecret,
     statement::{BoardSize, Boards, DeskStatement, LineStatement, Policy, Statement, next_serial},
 };
@@ -14,6 +15,7 @@ use sotto_protocol::{
 use super::{
     Desk, Row,
     absence::{Presence, retention},
+    event::Event,
 };
 
 /// Private halves, and what was last published.
@@ -48,6 +50,8 @@ impl Default for Prekeys {
 
 /// Pages of a board that has hardly anything on it.
 const SMALLEST_BOARD: u32 = 4;
+/// How far into a day a drainer that does not keep the boards leaves publishing to the one that does.
+const PATIENCE_SECONDS: u64 = 3_600;
 /// Sizes of a board that a statement names at most.
 const MAX_SIZES: usize = 4;
 
@@ -63,12 +67,14 @@ impl Desk {
         self.note_absence(&published.line.policy, now);
         self.note_keys(&published.line, now);
         self.erase_unread(&published.line.policy, today);
-        let has_grown = self.grow_boards(&published.line.policy, now);
-        let mut shown = published.desks.iter();
-        let is_shown = shown.any(|desk| {
-            desk.desk == self.number && desk.day == today && desk.serial == self.prekeys.serial
-        });
-        if is_shown && !has_grown && self.prekeys.published == today {
+        self.adopt(published);
+        if self.keeps_boards() {
+            self.grow_boards(&published.line.policy, now);
+        }
+        if self.is_shown(published, today) || !self.is_publisher(now) {
+            return Vec::new();
+        }
+        if !self.has_prekeys(today, rng) {
             return Vec::new();
         }
         let highest = published.desks.iter().map(|desk| desk.serial).max();
@@ -78,10 +84,74 @@ impl Desk {
         self.changed.insert(Row::Meta);
         let days = today..=today.saturating_add(PREKEY_DAYS_AHEAD);
         let statements = days.filter_map(|day| {
-            let statement = self.statement(day, now, rng);
+            let statement = self.statement(day, now)?;
             self.identity.sign(statement.to_dsse(), &published.line)
         });
         statements.collect()
+    }
+
+    /// Takes what another drainer of the desk has published since.
+    fn adopt(&mut self, published: &Published) {
+        let own = published.desks.iter();
+        let own = own.filter(|desk| desk.desk == self.number);
+        let newest = own.max_by_key(|desk| desk.serial);
+        let Some(newest) = newest.filter(|desk| desk.serial > self.prekeys.serial) else {
+            return;
+        };
+        if self.membership.is_alone() {
+            return;
+        }
+        self.prekeys.serial = newest.serial;
+        self.prekeys.published = day_of(newest.issued);
+        if let Some(boards) = &newest.boards {
+            self.prekeys.boards = boards.clone();
+        }
+        self.changed.insert(Row::Meta);
+    }
+
+    /// Whether the relay shows what this desk has to say today.
+    fn is_shown(&self, published: &Published, today: u32) -> bool {
+        let mut shown = published.desks.iter();
+        let is_there = shown.any(|desk| {
+            desk.desk == self.number
+                && desk.day == today
+                && desk.serial == self.prekeys.serial
+                && desk.boards.as_ref() == Some(&self.prekeys.boards)
+        });
+        is_there && self.prekeys.published == today
+    }
+
+    /// The keeper of the boards publishes; another drainer does where nobody has an hour into the
+    /// day.
+    fn is_publisher(&self, now: u64) -> bool {
+        self.keeps_boards() || (self.keeper.is_some() && now % DAY_SECONDS >= PATIENCE_SECONDS)
+    }
+
+    /// Whether there is a prekey for every day ahead. Those that are missing are drawn; with more
+    /// than one device, every drainer gets them by the log before they are published.
+    fn has_prekeys(&mut self, today: u32, rng: &mut impl CryptoRng) -> bool {
+        let days = today..=today.saturating_add(PREKEY_DAYS_AHEAD);
+        for day in days.clone() {
+            if self.prekeys.secrets.contains_key(&day) {
+                continue;
+            }
+            let secret = SealingSecret::make(rng);
+            if self.membership.is_alone() {
+                self.prekeys.secrets.insert(day, secret);
+                self.changed.insert(Row::Meta);
+                continue;
+            }
+            let place = self.membership.place(self.line());
+            let drainers = self.membership.drainers();
+            let sealed = drainers.filter_map(|(device, receiver)| {
+                let sealed = seal_prekey(&secret, (day, device), receiver, place, rng)?;
+                Some((device, sealed))
+            });
+            let sealed = sealed.collect();
+            self.submit(Event::Prekey { day, sealed });
+        }
+        days.into_iter()
+            .all(|day| self.prekeys.secrets.contains_key(&day))
     }
 
     /// Which of this drainer's signing keys the line statement names.
@@ -91,11 +161,10 @@ impl Desk {
         }
     }
 
-    fn statement(&mut self, day: u32, now: u64, rng: &mut impl CryptoRng) -> DeskStatement {
-        let secret = self.prekeys.secrets.entry(day);
-        let prekey = secret.or_insert_with(|| SealingSecret::make(rng)).public();
+    fn statement(&self, day: u32, now: u64) -> Option<DeskStatement> {
+        let prekey = self.prekeys.secrets.get(&day)?.public();
         let end = u64::from(day).saturating_add(1 + PREKEY_GRACE_DAYS);
-        DeskStatement {
+        Some(DeskStatement {
             line: self.line(),
             desk: self.number,
             serial: self.prekeys.serial,
@@ -105,7 +174,7 @@ impl Desk {
             expires: end.saturating_mul(DAY_SECONDS),
             boards: Some(self.prekeys.boards.clone()),
             relay_statement: None,
-        }
+        })
     }
 
     /// The prekeys an envelope sealed on `day` (mod 256) may be for, likeliest first.
@@ -146,9 +215,8 @@ impl Desk {
         }
     }
 
-    /// Boards hold at least what is pending / 3.2, from two cycles ahead on. Whether one has grown.
-    fn grow_boards(&mut self, policy: &Policy, now: u64) -> bool {
-        let mut has_grown = false;
+    /// Boards hold at least what is pending / 3.2, from two cycles ahead on.
+    fn grow_boards(&mut self, policy: &Policy, now: u64) {
         for board in Board::ALL {
             let pending = self.pending_on(policy, board, now);
             let needed = (pending.saturating_mul(10) / 32 + 1).next_power_of_two();
@@ -169,8 +237,7 @@ impl Desk {
             if sizes.len() > MAX_SIZES {
                 sizes.remove(0);
             }
-            has_grown = true;
+            self.changed.insert(Row::Meta);
         }
-        has_grown
     }
 }

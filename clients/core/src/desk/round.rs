@@ -3,6 +3,8 @@
 //! The desk is held for each change, never while a request is under way, so that analysts do not
 //! wait for the network.
 
+mod log;
+
 use std::fmt;
 
 use rand_core::CryptoRng;
@@ -11,7 +13,7 @@ use sotto_protocol::{
     statement::Policy,
 };
 
-use super::{Batch, Desk, DeskError, Effect, RowKeeper};
+use super::{Batch, Desk, DeskError, Effect, LiveLog, RowKeeper};
 use crate::{
     keep::KeepError,
     relay::{Relay, RelayError, Signer, Stamp},
@@ -52,6 +54,8 @@ pub struct Rounds<'r, T, R> {
     pub clock: &'r dyn Fn() -> u64,
     /// Randomness.
     pub rng: &'r mut R,
+    /// The desk's log, from round to round.
+    pub log: &'r mut LiveLog,
 }
 
 impl<T, R> fmt::Debug for Rounds<'_, T, R> {
@@ -64,9 +68,17 @@ impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
     /// Goes one round. After an error the next round goes on where this one ended.
     pub fn go<S: Shared>(&mut self, shared: &mut S) -> Result<Rounded, S::Error> {
         let answer = self.relay.bundle()?;
-        let published = Untrusted::parse(&answer.json)?.verify_line(self.pin, (self.clock)())?;
-        let statements = self.duties(shared, &published)?;
-        let texts = self.drain(shared, &published)?;
+        let bundle = Untrusted::parse(&answer.json)?;
+        let published = bundle.verify_line(self.pin, (self.clock)())?;
+        let roster = self.fetch_roster(shared, &bundle, &published)?;
+        let mut texts = self.tick(shared, &published, roster.as_ref())?;
+        let mut statements = 0;
+        let is_on_duty = shared.with(|desk, _| Ok(desk.is_on_duty()))?;
+        if is_on_duty {
+            let [served, _] = answer.cycles;
+            statements = self.duties(shared, &published, served)?;
+            texts += self.drain(shared, &published)?;
+        }
         Ok(Rounded {
             statements,
             texts,
@@ -78,10 +90,12 @@ impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
         &mut self,
         shared: &mut S,
         published: &Published,
+        served: u64,
     ) -> Result<usize, S::Error> {
         let now = (self.clock)();
         let (effects, signer) = shared.with(|desk, keeper| {
-            let effects = desk.duties(published, now, self.rng)?.save(keeper)?;
+            let effects = desk.duties(published, served, now, self.rng)?;
+            let effects = effects.save(keeper)?;
             Ok((effects, desk.signer(&published.line)))
         })?;
         let mut sent = Sent::default();
@@ -102,10 +116,12 @@ impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
     ) -> Result<(), RelayError> {
         for effect in effects {
             match effect {
-                Effect::Statement(json) => {
-                    self.relay.put_statement("desk", json)?;
-                    sent.statements += 1;
-                }
+                Effect::Statement(json) => match self.relay.put_statement("desk", json) {
+                    Ok(()) => sent.statements += 1,
+                    // Another drainer of the desk was quicker.
+                    Err(RelayError::Conflict) => {}
+                    Err(error) => return Err(error),
+                },
                 Effect::Page(due, body) => {
                     let stamp = self.stamp(signer);
                     match self.relay.put_page(&stamp, due, body) {
@@ -124,6 +140,7 @@ impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
         shared: &mut S,
         published: &Published,
     ) -> Result<usize, S::Error> {
+        self.pay(shared, published)?;
         let mut all = 0;
         loop {
             let (cursor, signer) =
@@ -137,15 +154,34 @@ impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
                 other => other?,
             };
             let now = (self.clock)();
-            let Batch { cursor, texts } =
-                shared.with(|desk, keeper| Ok(desk.take_in(&page, now, keeper, self.rng)?))?;
+            let Batch {
+                cursor,
+                is_last,
+                texts,
+            } = shared.with(|desk, keeper| Ok(desk.take_in(&page, now, keeper, self.rng)?))?;
             all += texts;
-            if page.records.is_empty() {
+            if let Some(cursor) = cursor {
+                let stamp = self.stamp(&signer);
+                self.relay.acknowledge(&stamp, cursor)?;
+            }
+            if is_last {
                 return Ok(all);
             }
-            let stamp = self.stamp(&signer);
-            self.relay.acknowledge(&stamp, cursor)?;
         }
+    }
+
+    /// Acknowledges what had to wait for its place in the log.
+    fn pay<S: Shared>(&mut self, shared: &mut S, published: &Published) -> Result<(), S::Error> {
+        let (owed, signer) =
+            shared.with(|desk, _| Ok((desk.owed(), desk.signer(&published.line))))?;
+        let Some(cursor) = owed else { return Ok(()) };
+        let stamp = self.stamp(&signer);
+        match self.relay.acknowledge(&stamp, cursor) {
+            // Another life of the relay: it is read from its start.
+            Ok(()) | Err(RelayError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+        shared.with(|desk, keeper| Ok(desk.paid().save(keeper)?))
     }
 
     fn stamp<'s>(&mut self, signer: &'s Signer) -> Stamp<'s> {

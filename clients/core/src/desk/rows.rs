@@ -2,6 +2,7 @@
 
 use sotto_protocol::{
     drain::Cursor,
+    id::DeviceId,
     seal::Envelope,
     secret::SealingSecret,
     statement::{BoardSize, Boards},
@@ -14,10 +15,12 @@ use super::{
     absence::Presence,
     files::{File, read_strays},
     inbox::{Held, Unopened},
+    membership::Membership,
     prekeys::Prekeys,
+    queue::Queue,
 };
 use crate::{
-    bytes::{bytes, count, list, read_bytes, read_list},
+    bytes::{bytes, count, flag, list, option, read_bytes, read_list, read_option},
     keep::{KeepError, Keeper},
 };
 
@@ -30,6 +33,10 @@ pub enum Row {
     Unopened,
     /// One conversation.
     Case(u32),
+    /// The devices of the desk and this one's end of their log.
+    Log,
+    /// Events that are not in the log yet.
+    Queue,
     /// Which chunks wait for their manifest, and where.
     Strays,
     /// One attachment, without its chunks.
@@ -42,6 +49,8 @@ pub enum Row {
 
 /// The kinds of rows that came later, in the upper bits of their numbers.
 const STRAYS: u64 = 1 << 40;
+const LOG: u64 = STRAYS + 1;
+const QUEUE: u64 = STRAYS + 2;
 const FILE: u64 = 1 << 41;
 const CHUNK: u64 = 1 << 60;
 const STRAY: u64 = 1 << 61;
@@ -54,6 +63,8 @@ impl Row {
             Self::Unopened => 1,
             // Conversations count from 1.
             Self::Case(number) => number as u64 + 1,
+            Self::Log => LOG,
+            Self::Queue => QUEUE,
             Self::Strays => STRAYS,
             Self::File(number) => FILE | number as u64,
             Self::Chunk(file, index) => CHUNK | (file as u64) << 16 | index as u64,
@@ -75,6 +86,8 @@ impl Row {
         match number {
             0 => Some(Self::Meta),
             1 => Some(Self::Unopened),
+            LOG => Some(Self::Log),
+            QUEUE => Some(Self::Queue),
             STRAYS => Some(Self::Strays),
             FILE..CHUNK => u32::try_from(number - FILE).ok().map(Self::File),
             CHUNK..STRAY => {
@@ -108,7 +121,7 @@ impl From<DecodeError> for RowError {
     }
 }
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const ROOM: usize = 16_384;
 
 impl Desk {
@@ -125,6 +138,10 @@ impl Desk {
                     desk.files.all.insert(*number, File::from_bytes(bytes)?);
                 }
                 Row::Unopened => desk.unopened = Unopened::read(bytes)?,
+                Row::Log => desk.membership = Membership::read(desk.identity.id(), bytes)?,
+                Row::Queue => desk.queue = Queue::read(bytes)?,
+                // It gave way to a snapshot in which it was not.
+                Row::Case(_) if bytes.is_empty() => {}
                 Row::Case(number) => {
                     desk.cases.insert(*number, Case::from_bytes(bytes)?);
                 }
@@ -145,7 +162,12 @@ impl Desk {
             let bytes = match row {
                 Row::Meta => self.meta(),
                 Row::Unopened => self.unopened.to_bytes(),
-                Row::Case(number) => self.cases.get(&number)?.to_bytes(),
+                Row::Log => self.membership.to_bytes(),
+                Row::Queue => self.queue.to_bytes(),
+                Row::Case(number) => {
+                    let case = self.cases.get(&number);
+                    case.map_or_else(Zeroizing::default, Case::to_bytes)
+                }
                 Row::Strays => Zeroizing::new(self.files.strays.to_bytes()),
                 Row::File(number) => self.files.all.get(&number)?.to_bytes(),
                 Row::Chunk(..) | Row::Stray(_) => return None,
@@ -182,6 +204,10 @@ impl Desk {
             out.bytes(hash).u32(*day)
         });
         let out = out.u32(self.expired);
+        let out = option(out, self.keeper.as_ref(), |out, (device, at)| {
+            out.bytes(&device.0).u64(*at)
+        });
+        let out = out.u64(self.used).u8(u8::from(self.owes_cursor));
         let out = count(out, prekeys.secrets.len());
         let secrets = prekeys.secrets.iter();
         let out = secrets.fold(out, |out, (day, key)| out.u32(*day).bytes(key.as_bytes()));
@@ -216,6 +242,9 @@ impl Desk {
         };
         desk.bundles = read_list(from, |from| Ok((from.array()?, from.u32()?)))?;
         desk.expired = from.u32()?;
+        desk.keeper = read_option(from, |from| Ok((DeviceId(from.array()?), from.u64()?)))?;
+        desk.used = from.u64()?;
+        desk.owes_cursor = flag(from)?;
         let secrets = read_list(from, |from| {
             Ok((from.u32()?, SealingSecret::from_bytes(from.array()?)))
         })?;

@@ -3,7 +3,7 @@
 use sotto_protocol::{
     conversation::{Content, Conversation},
     keys::SealingPublicKey,
-    limits::{DAY_SECONDS, RATCHET_KEY_BYTES, RECEIPT_DAYS},
+    limits::{DAY_SECONDS, RATCHET_KEY_BYTES, RECEIPT_DAYS, SKIPPED_DAYS},
     message::{Receipts, Received},
     secret::Secret,
     twice::Twice,
@@ -27,6 +27,8 @@ pub(super) struct Thread {
     pub(super) receipt: Option<Pending>,
     /// A later conversation of the same person has taken its place.
     pub(super) is_retired: bool,
+    /// Envelopes that were taken, by the first bytes of their addresses, with the UTC day.
+    pub(super) taken: Vec<([u8; 16], u32)>,
 }
 
 impl Thread {
@@ -44,6 +46,7 @@ impl Thread {
             pending: Vec::new(),
             receipt: None,
             is_retired: false,
+            taken: Vec::new(),
         }
     }
 
@@ -137,7 +140,10 @@ impl Thread {
         let has_forgotten = self
             .conversation
             .forget_pages_before(today.saturating_sub(2));
-        self.conversation.expire(today) || has_dropped || has_forgotten
+        let before = self.taken.len();
+        self.taken
+            .retain(|(_, day)| day.saturating_add(SKIPPED_DAYS) > today);
+        self.conversation.expire(today) || has_dropped || has_forgotten || self.taken.len() < before
     }
 
     pub(super) fn write(&self, out: Writer) -> Writer {
@@ -151,7 +157,10 @@ impl Thread {
         let out = option(out, self.receipt.as_ref(), |out, receipt| {
             receipt.write(out)
         });
-        out.u8(u8::from(self.is_retired))
+        let out = out.u8(u8::from(self.is_retired));
+        list(out, &self.taken, |(address, day), out| {
+            out.bytes(address).u32(*day)
+        })
     }
 
     pub(super) fn read(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -164,6 +173,7 @@ impl Thread {
             pending: read_list(from, Pending::read)?,
             receipt: read_option(from, Pending::read)?,
             is_retired: flag(from)?,
+            taken: read_list(from, |from| Ok((from.array()?, from.u32()?)))?,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
+use bytes::Bytes;
 use sotto_protocol::{
     bundle::{
         VerifyError, day_of, issued_ahead, verify_certificate, verify_desk, verify_line,
@@ -207,9 +208,10 @@ impl Shelf {
     }
 
     /// The devices, if those who may sign have said.
-    pub(super) fn roster(&self, now: u64) -> Option<Roster> {
+    pub(super) fn roster(&self, now: u64) -> Option<(Roster, Bytes)> {
         let dsse = self.named("roster").ok()?;
-        roster_by(dsse, &self.successors(now), self.line)
+        let roster = roster_by(dsse, &self.successors(now), self.line)?;
+        Some((roster, dsse.to_json().into()))
     }
 
     /// Names of certificates that gave way to a newer one.

@@ -1,0 +1,53 @@
+//! Devices that are off: for a day, and for good.
+
+use sotto_tests::world::Backend;
+
+use super::team::{READER, Team};
+
+#[test]
+fn a_device_that_was_off_for_a_day_catches_up() {
+    let mut team = Team::new(Backend::Embedded, 911);
+    let mut phone = team.tip("yesterday");
+    let off = team.members.remove(READER);
+    team.run(3);
+    team.run_every(1_800, 24);
+    phone.write("at noon");
+    phone.sit(&team.world).unwrap();
+    team.run_every(1_800, 24);
+    team.members.push(off);
+    assert_eq!(team.counts(), [1, 1, 0]);
+    team.run(6);
+    assert_eq!(team.counts(), [1, 1, 1]);
+    assert_eq!(team.members[READER].texts(1), ["yesterday", "at noon"]);
+    team.assert_equal();
+}
+
+#[test]
+fn another_drainer_takes_over() {
+    let mut team = Team::new(Backend::Embedded, 912);
+    let keeper = team.keeper();
+    team.members.remove(keeper);
+    let mut phone = team.tip("Is anybody there?");
+    team.run(25);
+    assert_eq!(team.counts(), [1, 1]);
+    team.keeper();
+    let world = &team.world;
+    team.members[1].reply(world, 1, "Yes.");
+    assert_eq!(team.look(&mut phone), ["Yes."]);
+    team.assert_equal();
+}
+
+#[test]
+fn keys_are_published_whoever_does_it() {
+    let mut team = Team::new(Backend::Embedded, 913);
+    let keeper = team.keeper();
+    team.run_every(3_600, 24);
+    team.members.remove(keeper);
+    team.run_every(3_600, 24);
+    team.run(3);
+    // Sealed to today's prekey, which the one that is left has published and can open.
+    let _phone = team.tip("the day after");
+    team.run(3);
+    assert_eq!(team.counts(), [1, 1]);
+    team.assert_equal();
+}
