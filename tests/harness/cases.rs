@@ -26,6 +26,16 @@ pub fn must_renew_seeds() -> bool {
     wanted.is_ok()
 }
 
+/// Whether SPEC 7 and `protocol/vectors` are to be written anew: `SOTTO_WRITE_VECTORS=1`.
+pub fn must_write_vectors() -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "`cargo xtask vectors` asks for them in this way"
+    )]
+    let wanted = std::env::var("SOTTO_WRITE_VECTORS");
+    wanted.is_ok()
+}
+
 /// A runner with a fixed seed that leaves no files behind.
 pub fn runner(few: u32) -> TestRunner {
     let config = Config {
