@@ -7,7 +7,7 @@ use sotto_core::transport::{
     Method::{Get, Post, Put},
     Request, Transport as _,
 };
-use sotto_protocol::limits::{CHUNK_BYTES, STATEMENT_BYTES};
+use sotto_protocol::limits::{CHUNK_BYTES, ENVELOPE_BYTES, STATEMENT_BYTES};
 use sotto_relay::serve::{Connections, serve};
 use sotto_tests::world::{Backend, World};
 use tokio::{
@@ -145,4 +145,57 @@ fn bodies_have_a_size() {
     for seen in world.seen() {
         assert_eq!(seen.sizes.1, 0, "errors have no body");
     }
+}
+
+/// SPEC 6: which of several things that are wrong is answered.
+#[test]
+fn checks_have_an_order() {
+    let mut world = World::new(Backend::Embedded, 2);
+    world.publish();
+    let ours = world.pin().line.to_text();
+    let (unknown, none) = ("a".repeat(26), "not-a-line".to_owned());
+    let garbage = || {
+        ["content-digest", "signature-input", "signature"]
+            .map(|name| (name, "garbage".to_owned()))
+            .into()
+    };
+    let status = |method, line: &str, target: &str, (headers, body): (Vec<_>, Vec<u8>)| {
+        let request = Request {
+            method,
+            target: format!("/v1/{line}{target}"),
+            headers,
+            body,
+        };
+        world.send(&request).unwrap().status
+    };
+    let plain = |size: usize| (Vec::new(), vec![1; size]);
+    let signed = |size: usize| (garbage(), vec![1; size]);
+    // A post: how the line is spelled, size, content, whether the line is there.
+    assert_eq!(status(Post, &none, "/in", plain(CHUNK_BYTES + 1)), 404);
+    assert_eq!(status(Post, &unknown, "/in", plain(CHUNK_BYTES + 1)), 413);
+    assert_eq!(status(Post, &unknown, "/in", plain(3)), 400);
+    let mut envelope = vec![0; ENVELOPE_BYTES];
+    envelope[..2].copy_from_slice(&[1, 1]);
+    let good = || (Vec::new(), envelope.clone());
+    assert_eq!(status(Post, &unknown, "/in", good()), 404);
+    assert_eq!(status(Post, &ours, "/in", good()), 204);
+    // A page: board and number, how the line is spelled, the largest number.
+    assert_eq!(status(Get, &none, "/out/third/0", plain(0)), 400);
+    assert_eq!(status(Get, &none, "/out/new/65536", plain(0)), 404);
+    assert_eq!(status(Get, &unknown, "/out/new/65536", plain(0)), 400);
+    assert_eq!(status(Get, &unknown, "/out/new/0", plain(0)), 200);
+    // A statement: kind, how the line is spelled, size, whether the line is served.
+    let long = STATEMENT_BYTES + 1;
+    assert_eq!(status(Put, &none, "/statement/no", plain(long)), 400);
+    assert_eq!(status(Put, &none, "/statement/line", plain(long)), 404);
+    assert_eq!(status(Put, &unknown, "/statement/line", plain(long)), 413);
+    assert_eq!(status(Put, &unknown, "/statement/line", plain(2)), 404);
+    // A device: whether it signs, size, how the line is spelled, whether the signature is one.
+    assert_eq!(status(Post, &none, "/in/ack", plain(25)), 401);
+    assert_eq!(status(Post, &none, "/in/ack", signed(25)), 413);
+    assert_eq!(status(Post, &none, "/in/ack", signed(3)), 404);
+    assert_eq!(status(Post, &unknown, "/in/ack", signed(3)), 401);
+    assert_eq!(status(Get, &ours, "/in?max=0", signed(0)), 401);
+    assert_eq!(status(Put, &ours, "/out/third/x/y", signed(3)), 401);
+    assert_eq!(status(Post, &ours, "/log/0", signed(3)), 401);
 }

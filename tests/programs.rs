@@ -193,6 +193,18 @@ fn usage(programs: &Programs, link: &str) {
         code("sotto", &["tip", "send", link, "--state", "t2"], " \n").0,
         1
     );
+    // Words that are none: said before anything is asked of the relay.
+    let words = "abandon amount lair amount expire adjust cage candy";
+    let (exit, said) = code("sotto", &["tip", "check", link, "--state", "t4"], words);
+    assert_eq!(exit, 1);
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("word 3 is in no list"), "{said}");
+    assert!(said.contains("Perhaps word 3: liar"), "{said}");
+    let wrong = words.replace("lair", "liar").replace("cage", "cake");
+    let (exit, said) = code("sotto", &["tip", "reply", link, "--state", "t4"], &wrong);
+    assert_eq!(exit, 1);
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("Perhaps word 7: cage"), "{said}");
     let long = "x".repeat(17_153);
     assert_eq!(
         code("sotto", &["tip", "send", link, "--state", "t3"], &long).0,

@@ -1,14 +1,16 @@
 //! The code a tipster comes back with: 80 random bits, 8 check bits, 8 words (SPEC 4).
 
+mod entry;
+
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use bip39::Language;
 use rand_core::CryptoRng;
-use unicode_normalization::UnicodeNormalization;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+pub use self::entry::LookAlikes;
 use crate::{
     hash,
     id::LineId,
@@ -32,11 +34,14 @@ pub enum CodeError {
     /// Not eight words.
     #[error("a code has {CODE_WORDS} words, this has {0}")]
     Count(usize),
+    /// Only digits, but not as many as a code has.
+    #[error("a code in digits has 27 of them, this has {0}")]
+    Digits(usize),
     /// A word that is in no list, by its place from 1.
     #[error("word {0} is in no list of code words; look at it again")]
     Word(usize),
-    /// Every word is known, but they do not belong together.
-    #[error("one of these words is not right; compare them with what you wrote down")]
+    /// Every word is known, or all digits are there, but they do not belong together.
+    #[error("one of these words or digits is not right; compare them with what you wrote down")]
     Check,
 }
 
@@ -102,28 +107,6 @@ impl Code {
         Zeroizing::new(words.join(" "))
     }
 
-    /// Reads words in any case, of any list, separated by anything that is no letter.
-    pub fn parse(text: &str) -> Result<Self, CodeError> {
-        let normal: Zeroizing<String> =
-            Zeroizing::new(text.nfkd().flat_map(char::to_lowercase).collect());
-        let words: Vec<&str> = normal
-            .split(|c: char| c.is_whitespace() || c.is_ascii_punctuation() || c.is_ascii_digit())
-            .filter(|word| !word.is_empty())
-            .collect();
-        if words.len() != CODE_WORDS {
-            return Err(CodeError::Count(words.len()));
-        }
-        let mut unknown = 0;
-        for language in Language::ALL {
-            match indices(&words, *language) {
-                Ok(bits) => return Self::from_bits(bits).ok_or(CodeError::Check),
-                Err(place) => unknown = unknown.max(place),
-            }
-        }
-        // The list that got furthest is the one the person writes in.
-        Err(CodeError::Word(unknown))
-    }
-
     /// Stretches the code for one line: 64 MiB and about a third of a second (SPEC 4.2).
     ///
     /// `None` only where the memory cannot be had.
@@ -145,10 +128,11 @@ impl Code {
     }
 
     fn from_bits(bits: u128) -> Option<Self> {
-        let (_, tail) = bits
-            .to_be_bytes()
-            .split_last_chunk::<11>()
-            .map(|(h, t)| (h.len(), *t))?;
+        let bytes = bits.to_be_bytes();
+        let (head, tail) = bytes.split_last_chunk::<11>()?;
+        if head.iter().any(|byte| *byte != 0) {
+            return None;
+        }
         let (value, [sum]) = (tail.first_chunk::<10>()?, tail.last_chunk::<1>()?);
         (check(value) == *sum).then_some(Self(*value))
     }
@@ -175,31 +159,4 @@ impl CodeKeys {
 
 fn check(value: &[u8; 10]) -> u8 {
     hash::digest(&[b"sotto/1 code", value])[0]
-}
-
-/// The 88 bits of eight words of one list, or the place of the first word that is not in it.
-fn indices(words: &[&str], language: Language) -> Result<u128, usize> {
-    let list = language.word_list();
-    words
-        .iter()
-        .zip(1_usize..)
-        .try_fold(0_u128, |bits, (word, place)| {
-            let index = find(list, word, four_are_enough(language)).ok_or(place)?;
-            Ok(bits << 11 | index)
-        })
-}
-
-/// Lists in which no two words begin with the same four letters.
-const fn four_are_enough(language: Language) -> bool {
-    use Language::{Czech, English, Italian, Portuguese};
-    matches!(language, Czech | English | Italian | Portuguese)
-}
-
-/// Finds a word, or in some lists one that begins like it.
-fn find(list: &[&str; 2048], word: &str, by_prefix: bool) -> Option<u128> {
-    let exact = |entry: &str| entry.nfkd().eq(word.chars());
-    let prefix = |entry: &str| by_prefix && word.len() >= 4 && entry.starts_with(word);
-    let position = list.iter().position(|entry| exact(entry));
-    let position = position.or_else(|| list.iter().position(|entry| prefix(entry)));
-    position.and_then(|index| u128::try_from(index).ok())
 }

@@ -31,6 +31,16 @@ pub fn is_soak() -> bool {
     std::env::var_os("SOTTO_SOAK").is_some()
 }
 
+/// Whether SPEC 7 and `protocol/vectors` are to be written anew: `SOTTO_WRITE_VECTORS=1`.
+pub fn must_write_vectors() -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "`cargo xtask vectors` asks for them in this way"
+    )]
+    let wanted = std::env::var("SOTTO_WRITE_VECTORS");
+    wanted.is_ok()
+}
+
 /// A runner with a fixed seed that leaves no files behind.
 pub fn runner(few: u32) -> TestRunner {
     let config = Config {

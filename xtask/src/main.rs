@@ -20,6 +20,7 @@ mod setup;
 mod soak;
 mod step;
 mod suite;
+mod vectors;
 mod wasm;
 
 use std::process::ExitCode;
@@ -58,6 +59,13 @@ enum Task {
     Soak,
     /// See a line at work on this machine: a relay, a desk and a tipster
     Demo(demo::Options),
+    /// Write the vectors in `protocol/vectors` and the examples of SPEC 7 anew
+    Vectors {
+        /// Only compare: what stands there must be what would be written, and nothing may have
+        /// changed since the last commit
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn gate_names() -> PossibleValuesParser {
@@ -81,5 +89,6 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Test { only, .. } => Ok(suite::run(GATES, &only)),
         Task::Soak => Ok(soak::run()),
         Task::Demo(options) => demo::run(options),
+        Task::Vectors { check } => vectors::run(check),
     }
 }

@@ -104,7 +104,7 @@ fn waiting(file: &Attached) -> String {
 
 /// After a tip was sent.
 pub(super) fn sent(
-    words: &str,
+    (words, digits): (&str, &str),
     tipster: &Tipster,
     (leave_nothing, silence): (bool, Option<String>),
 ) -> (Zeroizing<String>, Value) {
@@ -117,9 +117,10 @@ pub(super) fn sent(
         .as_ref()
         .map_or_else(String::new, |silence| format!("\n{silence}"));
     let said = format!(
-        "Sent. The relay holds it until the desk has read it; it cannot read it itself.\n\n    {words}\n\nThese eight words are the only way back to this conversation. Write them on paper.\n{where_kept}{warning}"
+        "Sent. The relay holds it until the desk has read it; it cannot read it itself.\n\n    {words}\n\nThese eight words are the only way back to this conversation. Write them on paper. In digits they are\n\n    {digits}\n\n{where_kept}{warning}"
     );
-    let value = json!({ "code": words, "receipts": counts(tipster), "silence": silence });
+    let value =
+        json!({ "code": words, "digits": digits, "receipts": counts(tipster), "silence": silence });
     (Zeroizing::new(said), value)
 }
 

@@ -64,8 +64,8 @@ impl Visit {
             ));
         }
         if choice.room == Room::Beside {
-            for words in native::codes()? {
-                let keys = self.derive(&Code::parse(&words)?)?;
+            for code in native::codes()? {
+                let keys = self.derive(&code)?;
                 vault.unlock(&keys)?.ok_or_else(not_here)?;
             }
         }
@@ -93,7 +93,7 @@ impl Visit {
                 .map_err(|stop| kept(stop, &words))?;
         }
         let how = (choice.leave_nothing, silence);
-        let (said, mut value) = sent(&words, &tipster, how);
+        let (said, mut value) = sent((&words, &code.to_digits()), &tipster, how);
         if let Some(value) = value.as_object_mut() {
             value.insert("files".into(), parcel.value());
         }
@@ -105,8 +105,8 @@ impl Visit {
         let mut shelf = dir.clone();
         let vault = VaultFile::open(dir, self.rng)?;
         let mut people: Vec<(Tipster, Box<dyn Keeper<State> + '_>)> = Vec::new();
-        for words in native::codes()? {
-            let keys = self.derive(&Code::parse(&words)?)?;
+        for code in native::codes()? {
+            let keys = self.derive(&code)?;
             people.push(match vault.unlock(&keys)? {
                 Some((tipster, place)) => (tipster, Box::new(place)),
                 // Words that are kept nowhere, or belong to nothing: the same requests, and the
@@ -139,12 +139,12 @@ impl Visit {
         desk: u16,
         choice: Choice,
     ) -> Result<(), Stop> {
-        let (words, rest) = native::code_and_rest()?;
+        let (code, rest) = native::code_and_rest()?;
         let text = match (file, rest) {
             (None, Some(rest)) => rest,
             (file, _) => native::text(file, "Write, then press Ctrl-D on an empty line.")?,
         };
-        let keys = self.derive(&Code::parse(&words)?)?;
+        let keys = self.derive(&code)?;
         let mut shelf = dir.clone();
         let vault = VaultFile::open(dir, self.rng)?;
         let (line, now) = (self.link.pin.line, native::now());

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use sotto_protocol::code::Code;
 use zeroize::Zeroizing;
 
 use super::Stop;
@@ -37,16 +38,14 @@ pub fn passphrase(file: Option<&Path>, is_new: bool) -> Result<Zeroizing<String>
 }
 
 /// The code, and what follows it on standard input: nothing where a person types it.
-pub fn code_and_rest() -> Result<(Zeroizing<String>, Option<Zeroizing<String>>), Stop> {
+pub fn code_and_rest() -> Result<(Code, Option<Zeroizing<String>>), Stop> {
     if io::stdin().is_terminal() {
-        return Ok((hidden("Your words: ")?, None));
+        let code = typed_code("Your words: ")?;
+        return Ok((code.ok_or_else(no_words)?, None));
     }
     let input = standard_input()?;
     let (first, rest) = input.split_once('\n').unwrap_or((input.as_str(), ""));
-    Ok((
-        Zeroizing::new(first.trim().to_owned()),
-        Some(Zeroizing::new(rest.to_owned())),
-    ))
+    Ok((code(first)?, Some(Zeroizing::new(rest.to_owned()))))
 }
 
 /// Whether a person says yes. Where nobody sits, `instead` says which option stands for a yes.
@@ -61,28 +60,54 @@ pub fn confirm(question: &str, instead: &str) -> Result<bool, Stop> {
 }
 
 /// The codes of one or several conversations: lines until an empty one.
-pub fn codes() -> Result<Vec<Zeroizing<String>>, Stop> {
+pub fn codes() -> Result<Vec<Code>, Stop> {
     let mut all = Vec::new();
     let is_person = io::stdin().is_terminal();
     loop {
-        let line = if is_person {
-            let question = match all.len() {
+        let next = if is_person {
+            typed_code(match all.len() {
                 0 => "Your words: ",
                 _ => "Those of another conversation, or nothing: ",
-            };
-            hidden(question)?
+            })?
         } else {
-            one_line()?
+            let line = one_line()?;
+            (!line.trim().is_empty()).then(|| code(&line)).transpose()?
         };
-        let words = line.trim();
-        if words.is_empty() && !all.is_empty() {
-            return Ok(all);
+        match next {
+            Some(code) => all.push(code),
+            None if all.is_empty() => return Err(no_words()),
+            None => return Ok(all),
         }
-        if words.is_empty() {
-            return Err(Stop::usage("no words were given"));
-        }
-        all.push(Zeroizing::new(words.to_owned()));
     }
+}
+
+/// Asks until what is typed is a code, or nothing.
+fn typed_code(question: &str) -> Result<Option<Code>, Stop> {
+    loop {
+        let line = hidden(question)?;
+        if line.trim().is_empty() {
+            return Ok(None);
+        }
+        match code(&line) {
+            Ok(code) => return Ok(Some(code)),
+            Err(stop) => say(&stop.text),
+        }
+    }
+}
+
+/// Reads a code; where it is none, says what may have been meant.
+fn code(text: &str) -> Result<Code, Stop> {
+    Code::parse(text).map_err(|error| {
+        let stop = Stop::from(error);
+        Code::look_alikes(text).iter().fold(stop, |stop, found| {
+            let words = found.words.join(", ");
+            stop.and(&format!("\nPerhaps word {}: {words}", found.place))
+        })
+    })
+}
+
+fn no_words() -> Stop {
+    Stop::usage("no words were given")
 }
 
 /// The next line of standard input, byte by byte, so that what follows is still there.
