@@ -86,7 +86,10 @@ fn the_examples_of_the_specification_are_true() {
         assert!(block == lines, "SPEC 7 should read\n{lines}");
     }
     let mut files = Vec::new();
+    let readme = fs::read_to_string(root().join(FOLDER).join("README.md")).unwrap();
     for area in &areas {
+        let named = format!("`{}.json`", area.name);
+        assert!(readme.contains(&named), "{named} is not in its README");
         let file = root().join(FOLDER).join(format!("{}.json", area.name));
         let json = area.to_json();
         serde_json::from_str::<Value>(&json).unwrap();

@@ -297,7 +297,7 @@ impl World {
         let call = self.app.clone().oneshot(builder.body(body).unwrap());
         self.runtime.block_on(async {
             let answer = call.await.unwrap();
-            check_headers(answer.headers());
+            check_headers(answer.status().as_u16(), answer.headers());
             let cycles = answer.headers().get("sotto-cycles");
             Response {
                 cycles: cycles.map(|value| value.to_str().unwrap().to_owned()),
@@ -376,9 +376,22 @@ fn beginning(secrets: &RelaySecrets) -> Beginning {
     }
 }
 
-/// A header that is not on this list could tell something apart: it fails every test at once.
-fn check_headers(headers: &http::HeaderMap) {
-    let allowed = [
+/// The headers of SPEC 6 and no others: one more could tell something apart. Fails every test at once.
+fn check_headers(status: u16, headers: &http::HeaderMap) {
+    let value = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
+    let cycles = value("sotto-cycles");
+    assert_eq!(value("cache-control"), Some("no-store"));
+    assert_eq!(value("retry-after"), (status == 503).then_some("5"));
+    let kind = match (status, cycles) {
+        (200, Some(_)) => Some("application/json"),
+        (200, None) => Some("application/octet-stream"),
+        (_, cycles) => {
+            assert_eq!(cycles, None, "only beside a bundle");
+            None
+        }
+    };
+    assert_eq!(value("content-type"), kind);
+    let known = [
         "content-type",
         "content-length",
         "cache-control",
@@ -386,7 +399,7 @@ fn check_headers(headers: &http::HeaderMap) {
         "sotto-cycles",
     ];
     for name in headers.keys() {
-        assert!(allowed.contains(&name.as_str()), "stray header {name}");
+        assert!(known.contains(&name.as_str()), "stray header {name}");
     }
 }
 

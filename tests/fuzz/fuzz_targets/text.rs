@@ -23,7 +23,11 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(Link::parse(&link.to_text()), Ok(link));
     }
     if let Ok(code) = Code::parse(given) {
-        assert_eq!(Code::parse(&code.to_words()), Ok(code));
+        assert_eq!(Code::parse(&code.to_words()).as_ref(), Ok(&code));
+        assert_eq!(Code::parse(&code.to_digits()), Ok(code));
+    }
+    for found in Code::look_alikes(given) {
+        assert!((1..=8).contains(&found.place) && (1..=5).contains(&found.words.len()));
     }
     if let Ok(parts) = text::split(given) {
         assert_eq!(text::join(parts), given.trim());
