@@ -19,6 +19,7 @@ mod setup;
 mod soak;
 mod step;
 mod suite;
+mod traced;
 mod wasm;
 
 use std::process::ExitCode;

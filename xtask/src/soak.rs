@@ -1,4 +1,5 @@
-//! The long counts: the same tests with many more cases, and two minutes of noise at each fuzz target.
+//! The long counts: the same tests with many more cases, comparisons of secrets traced, and two
+//! minutes of noise at each fuzz target.
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -6,6 +7,7 @@ use crate::fuzz;
 use crate::gate::{Gate, Plan};
 use crate::gates::{self, NEEDS};
 use crate::suite;
+use crate::traced;
 
 pub(crate) fn run() -> ExitCode {
     suite::run(GATES, &[])
@@ -22,6 +24,12 @@ const GATES: &[Gate] = &[
     })
     .streaming()
     .within(Duration::from_hours(12)),
+    Gate::planned(
+        "constant-time",
+        "comparisons of secrets take the same path wherever they fail",
+        traced::plan,
+    )
+    .streaming(),
     Gate::planned("fuzz", "two minutes of noise at each fuzz target", || {
         fuzz::plan(120)
     })
