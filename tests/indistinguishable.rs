@@ -62,10 +62,9 @@ impl Tally {
         }
         let (u, v) = envelope[ENVELOPE_HEADER_BYTES..].split_at(U_BYTES);
         for (counts, polynomial) in self.u.iter_mut().zip(u.chunks(U_BYTES / 3)) {
-            for four in polynomial.as_chunks::<5>().0 {
-                for coefficient in ten_bits(*four) {
-                    counts[coefficient] += 1;
-                }
+            let fours = polynomial.as_chunks::<5>().0;
+            for coefficient in fours.iter().copied().flat_map(ten_bits) {
+                counts[coefficient] += 1;
             }
         }
         for byte in &v[..V_BYTES] {
@@ -95,13 +94,8 @@ fn by_bytes(tallies: &[&Tally]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for offset in 0..ENVELOPE_BYTES - FIXED {
         let mut look = |what: &str, values: usize, part: fn(usize) -> usize| {
-            let counts = tallies.iter().map(|tally| {
-                let mut counts = vec![0; values];
-                for (value, count) in tally.bytes[offset].iter().enumerate() {
-                    counts[part(value)] += count;
-                }
-                counts
-            });
+            let of = |tally: &&Tally| merged(&tally.bytes[offset], values, part);
+            let counts = tallies.iter().map(of);
             let likely = likelihood(&counts.collect::<Vec<_>>());
             findings.push((format!("{what} of byte {}", offset + FIXED), likely));
         };
@@ -112,6 +106,15 @@ fn by_bytes(tallies: &[&Tally]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Counts of bytes by a part of them that has so many values.
+fn merged(bytes: &[u64; 256], values: usize, part: fn(usize) -> usize) -> Vec<u64> {
+    let mut counts = vec![0; values];
+    for (value, count) in bytes.iter().enumerate() {
+        counts[part(value)] += count;
+    }
+    counts
 }
 
 fn by_u(tallies: &[&Tally]) -> Vec<Finding> {
