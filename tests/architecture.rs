@@ -87,6 +87,7 @@ fn crates_depend_in_one_direction() {
             &["sotto-core", "sotto-protocol", "sotto-relay"],
         ),
         ("sotto-wasm-tests", &["sotto-core", "sotto-protocol"]),
+        ("sotto-traced", &["sotto-protocol"]),
         ("xtask", &[]),
     ]
     .into();

@@ -62,8 +62,8 @@ impl Tally {
         }
         let (u, v) = envelope[ENVELOPE_HEADER_BYTES..].split_at(U_BYTES);
         for (counts, polynomial) in self.u.iter_mut().zip(u.chunks(U_BYTES / 3)) {
-            let fours = polynomial.as_chunks::<5>().0.iter();
-            for coefficient in fours.flat_map(|four| ten_bits(*four)) {
+            let fours = polynomial.as_chunks::<5>().0;
+            for coefficient in fours.iter().copied().flat_map(ten_bits) {
                 counts[coefficient] += 1;
             }
         }
@@ -88,22 +88,13 @@ fn ten_bits(five: [u8; 5]) -> [usize; 4] {
 /// What a test of one statistic found: where it looked, and how likely the difference is.
 type Finding = (String, f64);
 
-/// How often each of `values` groups came.
-fn grouped(bytes: &[u64; 256], values: usize, part: fn(usize) -> usize) -> Vec<u64> {
-    let mut counts = vec![0; values];
-    for (value, count) in bytes.iter().enumerate() {
-        counts[part(value)] += count;
-    }
-    counts
-}
-
 /// Each offset by halves of its byte, and by whole bytes where there are enough of them.
 fn by_bytes(tallies: &[&Tally]) -> Vec<Finding> {
     let few = tallies.iter().any(|tally| tally.envelopes < 5_000);
     let mut findings = Vec::new();
     for offset in 0..ENVELOPE_BYTES - FIXED {
         let mut look = |what: &str, values: usize, part: fn(usize) -> usize| {
-            let of = |tally: &&Tally| grouped(&tally.bytes[offset], values, part);
+            let of = |tally: &&Tally| merged(&tally.bytes[offset], values, part);
             let counts = tallies.iter().map(of);
             let likely = likelihood(&counts.collect::<Vec<_>>());
             findings.push((format!("{what} of byte {}", offset + FIXED), likely));
@@ -115,6 +106,15 @@ fn by_bytes(tallies: &[&Tally]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Counts of bytes by a part of them that has so many values.
+fn merged(bytes: &[u64; 256], values: usize, part: fn(usize) -> usize) -> Vec<u64> {
+    let mut counts = vec![0; values];
+    for (value, count) in bytes.iter().enumerate() {
+        counts[part(value)] += count;
+    }
+    counts
 }
 
 fn by_u(tallies: &[&Tally]) -> Vec<Finding> {

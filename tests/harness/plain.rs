@@ -4,7 +4,7 @@ use sotto_protocol::{limits::PLAINTEXT_BYTES, message::Message, wire::Writer};
 use zeroize::Zeroizing;
 
 /// What goes into a plaintext; the rest is zero or "none".
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Plain<'a> {
     /// 0 cover, 1 text.
     pub kind: u8,

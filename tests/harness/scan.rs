@@ -57,21 +57,18 @@ impl Scan {
         let mut memory = File::open("/proc/self/mem").unwrap();
         self.map();
         let mut names = Vec::new();
-        for (mut at, end) in self.ranges.drain(..) {
-            while at < end {
-                let length = self.buffer.len().min(usize::try_from(end - at).unwrap());
+        for (from, to) in self.ranges.drain(..) {
+            for at in (from..to).step_by(CHUNK) {
+                let length = self.buffer.len().min(usize::try_from(to - at).unwrap());
                 let chunk = &mut self.buffer[..length];
                 memory.seek(SeekFrom::Start(at)).unwrap();
-                // What another thread has given back meanwhile cannot be read, and holds nothing:
-                // the buffer then stays empty.
-                let _unread = memory.read_exact(chunk);
-                unmask(chunk);
-                let here = traces.iter().filter(|trace| is_in(trace, chunk));
+                // What another thread has given back meanwhile cannot be read, and holds nothing.
+                let is_read = memory.read_exact(chunk).is_ok();
+                mask(chunk);
+                let here = traces.iter().filter(|trace| is_read && is_in(trace, chunk));
                 names.extend(here.map(|trace| trace.name));
                 // The buffer is read too, and must not show what was unmasked in it.
                 self.buffer.fill(0);
-                // Chunks overlap by a piece.
-                at += u64::try_from(CHUNK).unwrap();
             }
         }
         names.sort_unstable();
@@ -94,7 +91,7 @@ impl Scan {
     }
 }
 
-fn unmask(bytes: &mut [u8]) {
+fn mask(bytes: &mut [u8]) {
     for byte in bytes {
         *byte ^= MASK;
     }
@@ -105,6 +102,7 @@ fn is_in(trace: &Trace, masked: &[u8]) -> bool {
     pieces.any(|piece| memmem::find(masked, piece).is_some())
 }
 
+/// Chunks overlap by a piece.
 const PIECE: usize = 8;
 const CHUNK: usize = 1 << 20;
 const MASK: u8 = 0x5a;

@@ -20,6 +20,7 @@ mod setup;
 mod soak;
 mod step;
 mod suite;
+mod traced;
 mod vectors;
 mod wasm;
 

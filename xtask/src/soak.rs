@@ -1,4 +1,5 @@
-//! The long counts: the same tests with many more cases, and two minutes of noise at each fuzz target.
+//! The long counts: the same tests with many more cases, comparisons of secrets traced, and two
+//! minutes of noise at each fuzz target.
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use crate::gate::{Gate, Plan};
 use crate::gates::{self, NEEDS};
 use crate::models;
 use crate::suite;
+use crate::traced;
 
 pub(crate) fn run() -> ExitCode {
     suite::run(GATES, &[])
@@ -28,6 +30,12 @@ const GATES: &[Gate] = &[
         "every query of the protocol's models, with two runs of everybody",
         models::thorough_plan,
     ),
+    Gate::planned(
+        "constant-time",
+        "comparisons of secrets take the same path wherever they fail",
+        traced::plan,
+    )
+    .streaming(),
     Gate::planned("fuzz", "two minutes of noise at each fuzz target", || {
         fuzz::plan(120)
     })
