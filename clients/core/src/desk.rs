@@ -39,7 +39,7 @@ pub use self::{
     absence::{Missed, Reach, missed, reach},
     case::Case,
     entry::{Attachment, Direction, Entry, Status},
-    files::{ASK_AFTER_SECONDS, FileState},
+    files::FileState,
     identity::{Identity, SigningKey},
     inbox::Batch,
     round::{Rounded, Rounds, Shared},

@@ -34,18 +34,20 @@ const MAX_HELD: usize = 10_000;
 pub struct Batch {
     /// To acknowledge to the relay, now that everything is saved.
     pub cursor: Cursor,
-    /// Texts, parts of texts and manifests that were new.
+    /// Texts and parts of texts that were new.
     pub texts: usize,
 }
 
 impl Desk {
     /// Takes one answer of the inbox.
     pub fn take(&mut self, page: &DrainPage, now: u64, rng: &mut impl CryptoRng) -> Change<Batch> {
-        let mut texts = 0;
+        let (mut texts, mut has_opened) = (0, false);
         for record in &page.records {
-            texts += usize::from(self.take_record(record, now, rng));
+            let taken = self.take_record(record, now, rng);
+            texts += usize::from(taken == Taken::New);
+            has_opened |= taken != Taken::Nothing;
         }
-        if texts > 0 {
+        if has_opened {
             texts += self.take_held(now, rng);
         }
         if page.records.is_empty() {
@@ -72,23 +74,22 @@ impl Desk {
         self.change(())
     }
 
-    /// Whether it was a text, or a part of one, for a person.
-    fn take_record(&mut self, record: &Drained, now: u64, rng: &mut impl CryptoRng) -> bool {
+    fn take_record(&mut self, record: &Drained, now: u64, rng: &mut impl CryptoRng) -> Taken {
         if self.take_chunk(&record.body, record.arrived) {
-            return false;
+            return Taken::Nothing;
         }
         let Ok(envelope) = Envelope::parse(record.body.clone()) else {
-            return false;
+            return Taken::Nothing;
         };
         let at = (record.arrived, now);
         if let Some(taken) = self.open_follow_up(&envelope, at, rng) {
-            return taken == Taken::New;
+            return taken;
         }
         if let Some(taken) = self.open_first(&envelope, at, rng) {
-            return taken == Taken::New;
+            return taken;
         }
         self.hold(envelope, record.arrived, now);
-        false
+        Taken::Nothing
     }
 
     fn open_follow_up(
@@ -189,7 +190,7 @@ impl Desk {
         self.changed.insert(Row::Case(number));
         let (message, body) = said;
         if message.kind == Kind::Manifest
-            && taken == Taken::New
+            && taken == Taken::File
             && let Ok(manifest) = Manifest::from_bytes(body)
         {
             self.begin_file(number, message.id, manifest, now);
