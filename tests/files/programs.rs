@@ -155,7 +155,8 @@ fn killed_while_a_file_is_sent() {
 
 #[test]
 fn a_file_that_cannot_be_sent_stops_everything() {
-    let (programs, link) = begin();
+    let mut programs = Programs::new();
+    let (link, _) = programs.make_line("");
     let write = |name: &str, bytes: &[u8]| fs::write(programs.path().join(name), bytes).unwrap();
     write("empty.txt", b"");
     write("large.txt", &vec![b'x'; LIMIT + 1]);
