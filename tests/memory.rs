@@ -50,10 +50,6 @@ fn left_by(times: usize, work: fn(&mut Vec<Trace>)) -> Vec<&'static str> {
     reason = "to cover the stack is what it is for; a test's thread has two megabytes"
 )]
 fn overwrite_stack() {
-    #[expect(
-        clippy::large_stack_arrays,
-        reason = "the stack is what is to be written over"
-    )]
     black_box(&mut [0x33_u8; 1 << 20]);
 }
 

@@ -44,6 +44,10 @@ pub const MAX_FILE_BYTES: u32 = 16_747_520;
 pub const MANIFEST_BYTES: usize = 104;
 /// Body of a wish for chunks (SPEC 3.8).
 pub const WANTED_BYTES: usize = 42;
+/// Seconds after the manifest before a desk asks for chunks that have not come.
+pub const WANTED_AFTER_SECONDS: u64 = 600;
+/// Seconds before it asks again.
+pub const WANTED_AGAIN_SECONDS: u64 = 86_400;
 /// Envelopes on a board page.
 pub const PAGE_ENVELOPES: usize = 8;
 /// Those envelopes.

@@ -5,13 +5,13 @@ use std::{cell::RefCell, rc::Rc};
 use rand_core::Rng as _;
 use sotto_core::{
     attachment::Progress,
-    desk::{ASK_AFTER_SECONDS, FileState, Row, Shared as _},
+    desk::{FileState, Row, Shared as _},
     transport::Response,
     upload::UploadError,
 };
 use sotto_protocol::{
     attachment::FileType,
-    limits::{CHUNK_BYTES, DAY_SECONDS, RETENTION_DAYS},
+    limits::{CHUNK_BYTES, DAY_SECONDS, RETENTION_DAYS, WANTED_AFTER_SECONDS},
 };
 use sotto_tests::{
     machines::{DeskMachine, Phone},
@@ -73,7 +73,7 @@ fn what_the_relay_loses_is_asked_for_again(world: &mut World) {
     assert_eq!(desk.case(1, sotto_core::desk::Case::unread), 0);
 
     // Before ten minutes are over nothing is asked for.
-    desk.run(world, ASK_AFTER_SECONDS - 30);
+    desk.run(world, WANTED_AFTER_SECONDS - 30);
     assert_eq!(open(world, &mut phone, &shelf), 0);
     desk.run(world, 900);
     lose(world, &[1]);

@@ -2,7 +2,7 @@
 
 use sotto_core::{
     attachment::{AttachmentError, Outbound},
-    desk::FileState,
+    desk::{FileState, Row},
     keep::KeepError,
     tipster::{AttachError, MAX_ATTACHED, Stage},
     upload::UploadError,
@@ -43,6 +43,39 @@ fn who_keeps_nothing_sends_files_before_leaving() {
     let refused = recalled.attach(&world, &mut shelf, (&file, FileType::Pdf));
     assert_eq!(refused, Err(UploadError::Attach(AttachError::KeepsNothing)));
     assert_eq!(shelf.files.len(), 1);
+}
+
+/// Numbers of rows are what a store keeps them by.
+#[test]
+fn rows_keep_their_numbers() {
+    let last = u32::MAX;
+    let rows = [
+        Row::Meta,
+        Row::Unopened,
+        Row::Case(1),
+        Row::Case(last),
+        Row::Strays,
+        Row::File(1),
+        Row::File(last),
+        Row::Chunk(0, 0),
+        Row::Chunk(last, u16::MAX),
+        Row::Stray(0),
+        Row::Stray(last),
+    ];
+    for row in rows {
+        assert_eq!(Row::from_number(row.number()), Some(row));
+        let is_chunk = matches!(row, Row::Chunk(..) | Row::Stray(_));
+        assert_eq!(row.is_loose(), is_chunk);
+    }
+    assert!(rows.is_sorted_by(|one, next| one.number() < next.number()));
+    for unknown in [
+        1 << 39,
+        (1 << 41) | (1 << 32),
+        (1 << 61) | (1 << 32),
+        u64::MAX,
+    ] {
+        assert_eq!(Row::from_number(unknown), None);
+    }
 }
 
 #[test]

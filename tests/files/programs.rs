@@ -112,9 +112,51 @@ fn a_photo_and_a_letter_arrive() {
     assert_eq!(left(), 0);
 }
 
+/// The program is killed while it sends a file: the next look sends the rest, and then it is told.
+#[test]
+fn killed_while_a_file_is_sent() {
+    let (programs, link) = begin();
+    let photo = photo(2_500_000);
+    fs::write(programs.path().join("photo.jpg"), &photo).unwrap();
+    let code = text(&programs.tip(&["send", &link], TIP)["code"]);
+    let reply = [
+        "tip",
+        "reply",
+        &link,
+        "--state",
+        "tip",
+        "--yes",
+        "--attach",
+        "photo.jpg",
+    ];
+    let input = format!("{code}\nThe photo.");
+    let said = programs.kill_when("9 of 64 parts sent", "sotto", &reply, &input);
+    assert!(said.contains("taken out: camera, settings and times, place, a small copy"));
+    // Nobody at the desk has heard of a file yet.
+    until("the text is there", || {
+        let shown = programs.desk(&["show", "1", "--peek"], "");
+        shown["texts"].as_array().unwrap().len() == 2
+    });
+    assert_eq!(attachments(&programs), [Value::Null; 0]);
+    let check = ["tip", "check", &link, "--state", "tip"];
+    let checked = programs.run("sotto", &check, &code);
+    let said = String::from_utf8(checked.stderr).unwrap();
+    assert!(checked.status.success(), "{said}");
+    assert!(!said.contains("\n9 of 64 parts sent"), "{said}");
+    assert!(said.contains("\n64 of 64 parts sent"), "{said}");
+    until("it is whole", || {
+        let all = attachments(&programs);
+        all.len() == 1 && all[0]["state"] == "whole"
+    });
+    programs.desk(&["save", "1", "1", "saved.jpg"], "");
+    let clean = strip(&photo).unwrap().bytes;
+    assert!(fs::read(programs.path().join("saved.jpg")).unwrap() == clean);
+}
+
 #[test]
 fn a_file_that_cannot_be_sent_stops_everything() {
-    let (programs, link) = begin();
+    let mut programs = Programs::new();
+    let (link, _) = programs.make_line("");
     let write = |name: &str, bytes: &[u8]| fs::write(programs.path().join(name), bytes).unwrap();
     write("empty.txt", b"");
     write("large.txt", &vec![b'x'; LIMIT + 1]);

@@ -20,7 +20,7 @@ pub struct Plain<'a> {
 
 impl Plain<'_> {
     /// The 6,924 bytes.
-    pub fn to_bytes(self) -> Zeroizing<Vec<u8>> {
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let writer = Writer::with_capacity(PLAINTEXT_BYTES)
             .bytes(&[self.kind, 0])
             .u16(u16::try_from(self.body.len()).unwrap())
@@ -39,7 +39,7 @@ impl Plain<'_> {
     }
 
     /// The message a receiver reads.
-    pub fn message(self) -> Message {
+    pub fn message(&self) -> Message {
         Message::from_bytes(&self.to_bytes()).unwrap()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -55,6 +55,31 @@ impl Programs {
             .unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).ok();
         child.wait_with_output().unwrap()
+    }
+
+    /// Runs a program and kills it as soon as it says something on standard error; what it said.
+    pub fn kill_when(&self, word: &str, program: &str, arguments: &[&str], input: &str) -> String {
+        let mut child = self
+            .command(program, arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).ok();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        for line in errors.lines() {
+            said.push_str(&line.unwrap());
+            said.push('\n');
+            if said.contains(word) {
+                child.kill().unwrap();
+                break;
+            }
+        }
+        child.wait().unwrap();
+        assert!(said.contains(word), "{said}");
+        said
     }
 
     /// Runs a program that must succeed and print JSON.

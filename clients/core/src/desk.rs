@@ -46,7 +46,7 @@ pub use self::{
     board::seal_filler,
     case::Case,
     entry::{Attachment, Direction, Entry, Status},
-    files::{ASK_AFTER_SECONDS, FileState},
+    files::FileState,
     identity::{Identity, SigningKey},
     inbox::Batch,
     membership::LiveLog,

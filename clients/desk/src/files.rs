@@ -65,7 +65,7 @@ pub(crate) fn save(
     });
     written.map_err(|_| failed("cannot be written"))?;
     let words = format!(
-        "Saved in {}, {} bytes, readable by whoever can read that file. Open it with care: nobody knows who made it. Use a machine that has nothing else on it and no network.",
+        "Saved in {}, {} bytes, not encrypted. Open it with care: nobody knows who made it. Use a machine that has nothing else on it and no network.",
         path.display(),
         bytes.len()
     );

@@ -178,7 +178,7 @@ impl Desk {
         self.changed.insert(Row::Case(number));
         let (message, body) = said;
         if message.kind == Kind::Manifest
-            && taken == Taken::New
+            && taken == Taken::File
             && let Ok(manifest) = Manifest::from_bytes(body)
         {
             self.begin_file(number, message.id, manifest, arrived.opened);

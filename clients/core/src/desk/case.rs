@@ -45,6 +45,8 @@ pub struct Case {
 pub(super) enum Taken {
     /// Something for a person.
     New,
+    /// The manifest of an attachment, which is for a person once it is whole.
+    File,
     /// Nothing, or what was known.
     Nothing,
 }
@@ -198,7 +200,7 @@ impl Case {
         }
         match message.kind {
             Kind::Text if self.put(message, body, at) => Taken::New,
-            Kind::Manifest if self.put_file(message, body, at) => Taken::New,
+            Kind::Manifest if self.put_file(message, body, at) => Taken::File,
             _ => Taken::Nothing,
         }
     }

@@ -13,7 +13,7 @@ use sotto_protocol::{
     drain::DrainPage,
     envelope::{Class, EnvelopeHeader},
     id::Address,
-    limits::DAY_SECONDS,
+    limits::{WANTED_AFTER_SECONDS, WANTED_AGAIN_SECONDS},
     message::Kind,
 };
 use zeroize::Zeroizing;
@@ -28,11 +28,6 @@ use crate::{
     attachment::{Accepted, Inbound, Strays},
     keep::KeepError,
 };
-
-/// Seconds after the manifest before a desk asks for chunks that have not come.
-pub const ASK_AFTER_SECONDS: u64 = 600;
-/// Seconds before it asks again, once the phone has acknowledged that it was asked.
-const ASK_AGAIN_SECONDS: u64 = DAY_SECONDS;
 
 /// All attachments of a desk.
 #[derive(Debug, Default)]
@@ -170,7 +165,8 @@ impl Desk {
         Ok(whole)
     }
 
-    /// Asks for chunks that are missing for long, once everything posted so far was read.
+    /// Asks for chunks that are missing for long, once everything posted so far was read; again only
+    /// where the phone has acknowledged that it was asked.
     pub fn ask_for_missing(&mut self, now: u64, rng: &mut impl CryptoRng) -> Change<()> {
         let due: Vec<u32> = self
             .files
@@ -313,8 +309,8 @@ impl Desk {
             return false;
         };
         let is_time = match file.asked {
-            None => file.since.saturating_add(ASK_AFTER_SECONDS) <= now,
-            Some((id, at)) => !case.waits_for(id) && at.saturating_add(ASK_AGAIN_SECONDS) <= now,
+            None => file.since.saturating_add(WANTED_AFTER_SECONDS) <= now,
+            Some((id, at)) => !case.waits_for(id) && at.saturating_add(WANTED_AGAIN_SECONDS) <= now,
         };
         is_time && file.state == FileState::Arriving && !file.inbound.is_whole()
     }

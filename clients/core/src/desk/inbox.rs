@@ -40,18 +40,20 @@ pub struct Batch {
     pub cursor: Option<Cursor>,
     /// The inbox has no more.
     pub is_last: bool,
-    /// Texts, parts of texts and manifests that were new.
+    /// Texts and parts of texts that were new.
     pub texts: usize,
 }
 
 impl Desk {
     /// Takes one answer of the inbox.
     pub fn take(&mut self, page: &DrainPage, now: u64, rng: &mut impl CryptoRng) -> Change<Batch> {
-        let mut texts = 0;
+        let (mut texts, mut has_opened) = (0, false);
         for record in &page.records {
-            texts += self.take_record(record, now, rng);
+            let (new, is_opened) = self.take_record(record, now, rng);
+            texts += new;
+            has_opened |= is_opened;
         }
-        if texts > 0 {
+        if has_opened {
             texts += self.take_held(now, false, rng);
         }
         if page.records.is_empty() {
@@ -99,21 +101,26 @@ impl Desk {
         self.change(())
     }
 
-    /// How many texts or parts of texts were new.
-    fn take_record(&mut self, record: &Drained, now: u64, rng: &mut impl CryptoRng) -> usize {
+    /// How many texts or parts of texts were new, and whether anything was opened.
+    fn take_record(
+        &mut self,
+        record: &Drained,
+        now: u64,
+        rng: &mut impl CryptoRng,
+    ) -> (usize, bool) {
         if self.take_chunk(&record.body, record.arrived) {
-            return 0;
+            return (0, false);
         }
         let Ok(envelope) = Envelope::parse(record.body.clone()) else {
-            return 0;
+            return (0, false);
         };
         let at = (record.arrived, now);
         match self.recognise(&envelope, at, true, rng) {
-            Found::Arrived(arrived) => self.submit(Event::Arrived(*arrived)),
-            Found::Nothing => 0,
+            Found::Arrived(arrived) => (self.submit(Event::Arrived(*arrived)), true),
+            Found::Nothing => (0, false),
             Found::Stranger => {
                 self.hold(envelope, record.arrived, now);
-                0
+                (0, false)
             }
         }
     }

@@ -38,7 +38,7 @@ pub trait Shared {
 pub struct Rounded {
     /// Statements published.
     pub statements: usize,
-    /// Texts, parts of texts and attachments that were new.
+    /// Texts and parts of texts that were new, and attachments that became whole.
     pub texts: usize,
     /// The line's timings.
     pub policy: Policy,
