@@ -24,6 +24,7 @@ mod refusals;
 mod rotation;
 mod schedule;
 mod seal;
+mod seizure;
 mod settings;
 mod store;
 mod strip;

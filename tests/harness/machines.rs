@@ -202,6 +202,19 @@ impl DeskMachine {
         })
     }
 
+    /// Everything it keeps.
+    pub fn rows(&self) -> Vec<u8> {
+        let rows = self.memory.kept.iter();
+        rows.flat_map(|(_, bytes)| bytes.iter().copied()).collect()
+    }
+
+    /// Its keys and prekeys.
+    pub fn meta(&self) -> Vec<u8> {
+        let mut rows = self.memory.kept.iter();
+        let meta = rows.find(|(row, _)| *row == Row::Meta);
+        meta.unwrap().1.to_vec()
+    }
+
     /// Looks at a conversation.
     pub fn case<T>(&mut self, number: u32, look: impl FnOnce(&Case) -> T) -> T {
         self.with(|desk, _| Ok(look(&desk.cases()[&number])))
