@@ -175,3 +175,22 @@ fn a_device_that_is_alone_applies_at_once_and_appends_all_the_same() {
     let drafts = team.members[0].with(|desk, _| Ok(desk.drafts(1).len()));
     assert_eq!(drafts.unwrap(), 0);
 }
+
+#[test]
+fn ticks_are_quicker_while_somebody_works_at_a_device() {
+    let mut team = Team::alone(910);
+    let records = |team: &mut Team| {
+        team.world.seen();
+        team.run_every(10, 12);
+        let seen = team.world.seen();
+        let records = seen.iter().filter(|seen| seen.what.starts_with("POST log"));
+        records.count()
+    };
+    assert_eq!(records(&mut team), 2);
+    let now = team.world.clock.read();
+    let used = team.members[0].with(|desk, keeper| Ok(desk.note_use(now).save(keeper)?));
+    used.unwrap();
+    assert_eq!(records(&mut team), 12);
+    team.world.clock.pass(600);
+    assert_eq!(records(&mut team), 2);
+}

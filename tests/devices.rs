@@ -8,8 +8,9 @@ use sotto_core::{
     transport::{Method, Request, Transport as _},
 };
 use sotto_protocol::{
-    bundle::Untrusted,
+    bundle::{Untrusted, VerifyError},
     drain::Cursor,
+    dsse::Dsse,
     id::Board,
     limits::{LOG_RECORD_BYTES, PAGE_BODY_BYTES},
     log::{LogHeader, LogPage},
@@ -100,6 +101,26 @@ fn a_drainer_of_the_roster_may() {
     scene.drain().unwrap();
     assert_eq!(scene.bent("GET", "/in?after=&max=64", b"", |_| {}), 200);
     assert_eq!(scene.bent("GET", "/in", b"", |_| {}), 200);
+}
+
+#[test]
+fn the_roster_is_for_those_who_are_in_it() {
+    let mut scene = begin(12);
+    let stamp = scene.signer.stamp(scene.world.clock.read(), &mut scene.rng);
+    let json = scene.world.relay().roster(&stamp).unwrap();
+    let bundle = Untrusted::parse(&scene.world.relay().bundle().unwrap().json).unwrap();
+    let (pin, now) = (scene.world.pin(), scene.world.clock.read());
+    let (roster, hash) = bundle.verify_roster(&json, pin, now).unwrap();
+    assert_eq!(roster.devices[0].id(), scene.signer.device);
+    let signed = Dsse::parse(&json).unwrap();
+    assert_eq!(hash, signed.payload_hash());
+    assert_eq!(scene.bent("GET", "/roster", b"", |_| {}), 200);
+    let unsigned = scene.bent("GET", "/roster", b"", |r| r.headers.clear());
+    assert_eq!(unsigned, 401);
+    let late = bundle.verify_roster(&json, pin, roster.expires);
+    assert_eq!(late.unwrap_err(), VerifyError::Expired);
+    let other = World::new(Backend::Embedded, 13).pin();
+    bundle.verify_roster(&json, other, now).unwrap_err();
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! Devices that are off: for a day, and for good.
 
+use std::sync::Arc;
+
+use sotto_protocol::statement::DeviceRole;
+use sotto_relay::store::Embedded;
 use sotto_tests::world::Backend;
+use tempfile::TempDir;
 
 use super::team::{READER, Team};
 
@@ -49,5 +54,26 @@ fn keys_are_published_whoever_does_it() {
     let _phone = team.tip("the day after");
     team.run(3);
     assert_eq!(team.counts(), [1, 1]);
+    team.assert_equal();
+}
+
+#[test]
+fn a_device_that_is_alone_outlives_the_loss_of_its_log() {
+    let mut team = Team::alone(914);
+    let _phone = team.tip("before");
+    team.run(5);
+    let dir = TempDir::new().unwrap();
+    let store = Embedded::open(&dir.path().join("relay.redb"), 914).unwrap();
+    team.world.store = Arc::new(store);
+    team.world.restart(team.world.secrets(), team.world.pin());
+    team.world.publish();
+    // Ten quiet minutes, an alarm that nobody else could be hurt by, and a new log.
+    team.run(15);
+    let _other = team.tip("after");
+    team.run(2);
+    assert_eq!(team.counts(), [2]);
+    team.hire(DeviceRole::Device);
+    team.run(10);
+    assert_eq!(team.counts(), [2, 2]);
     team.assert_equal();
 }

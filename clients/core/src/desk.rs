@@ -1,7 +1,8 @@
 //! The desk's engine: publishes prekeys, recognises what is in the inbox, answers, writes boards.
 //!
-//! One drainer per desk keeps its state in rows; each change names the rows it touched, which are
-//! saved before anything is sent.
+//! A device keeps its state in rows; each change names the rows it touched, which are saved before
+//! anything is sent. What the devices of a desk share changes by events alone, in the order of
+//! their log.
 
 mod absence;
 mod apply;
@@ -73,7 +74,7 @@ use crate::{
     timetable::{Due, Progress, Timetable},
 };
 
-/// Everything one drainer knows.
+/// Everything one device knows.
 pub struct Desk {
     identity: Identity,
     /// Its number in the line statement; 0 before it was seen there.

@@ -246,6 +246,11 @@ impl DeskLog {
         matches!(self.stage, Stage::Inside)
     }
 
+    /// Whether nobody else holds the log key, as far as the replayed records say.
+    pub fn is_only_holder(&self) -> bool {
+        self.holders.keys().all(|device| *device == self.device.id)
+    }
+
     /// Why it stopped, if it did.
     pub const fn alarm(&self) -> Option<Alarm> {
         match self.stage {

@@ -321,14 +321,17 @@ fn reply(
         Ok(case.map(drop).ok_or(DeskError::NoCase(number))?)
     })?;
     let text = native::text(file, "Write, then press Ctrl-D on an empty line.")?;
-    store.with(|desk, keeper| {
+    let is_draft = store.with(|desk, keeper| {
         desk.note_use(native::now()).save(keeper)?;
         let reply = desk.reply(number, &text, native::now(), &mut rng)?;
-        Ok(reply.save(keeper)?)
+        reply.save(keeper)?;
+        Ok(!desk.drafts(number).is_empty())
     })?;
-    say.done(
-        "Kept. It goes out with the next page of the board and stays until it is opened.",
-        &json!({ "number": number }),
-    );
+    let words = if is_draft {
+        "Kept. It goes out once it stands in the desk's log, and stays on the board until it is opened."
+    } else {
+        "Kept. It goes out with the next page of the board and stays until it is opened."
+    };
+    say.done(words, &json!({ "number": number }));
     Ok(())
 }

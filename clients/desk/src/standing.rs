@@ -51,6 +51,9 @@ pub(crate) fn missed(missed: &Missed) -> Said {
 
 /// Whether the signing key is to be replaced.
 pub(crate) fn signing_key(desk: &Desk, now: u64) -> Option<Said> {
+    if desk.is_reader() {
+        return None;
+    }
     let words = match desk.identity().signing_key() {
         SigningKey::Waiting => {
             "The administrator has yet to publish this desk's newest signing key: sotto-desk card writes its card.".to_owned()

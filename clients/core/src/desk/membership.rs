@@ -25,6 +25,16 @@ struct Member {
     sealing: SealingPublicKey,
 }
 
+/// How far this device is in its desk's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Without the desk's whole state.
+    Outside,
+    Inside,
+    /// For good.
+    Stopped,
+}
+
 /// What a device knows of its place.
 #[derive(Debug)]
 pub(super) struct Membership {
@@ -38,7 +48,9 @@ pub(super) struct Membership {
     members: Vec<Member>,
     /// Empty before the first tick.
     state: LogState,
-    pub(super) is_inside: bool,
+    stage: Stage,
+    /// Another device has the log key, whatever the roster says by now.
+    is_shared: bool,
     /// When the last record was composed, in unix seconds.
     pub(super) ticked: u64,
 }
@@ -54,7 +66,8 @@ impl Membership {
             wanted: 0,
             members: Vec::new(),
             state: LogState::default(),
-            is_inside: false,
+            stage: Stage::Outside,
+            is_shared: false,
             ticked: 0,
         }
     }
@@ -66,9 +79,16 @@ impl Membership {
         }
     }
 
-    /// Whether this device is the only one of its desk, and drains.
+    /// Whether this device is the only one of its desk, and drains. Not before the log key that a
+    /// removed device holds has given way to another: it might be added again.
     pub(super) fn is_alone(&self) -> bool {
-        matches!(self.members.as_slice(), [only] if only.id == self.own && only.drains)
+        let is_only = matches!(self.members.as_slice(), [only] if only.id == self.own);
+        is_only && self.drains() && (self.stage == Stage::Stopped || !self.is_shared)
+    }
+
+    /// Whether the log has stopped and there is nobody that this device could differ from.
+    pub(super) fn may_begin_again(&self) -> bool {
+        self.stage == Stage::Stopped && self.is_alone()
     }
 
     /// Whether this device drains, as far as the roster says.
@@ -126,7 +146,12 @@ impl Membership {
             .u16(self.desk)
             .u64(self.serial)
             .u64(self.wanted)
-            .u8(u8::from(self.is_inside))
+            .u8(match self.stage {
+                Stage::Outside => 0,
+                Stage::Inside => 1,
+                Stage::Stopped => 2,
+            })
+            .u8(u8::from(self.is_shared))
             .u64(self.ticked);
         let out = list(out, &self.members, |member, out| {
             out.bytes(&member.id.0)
@@ -145,7 +170,13 @@ impl Membership {
             desk: from.u16()?,
             serial: from.u64()?,
             wanted: from.u64()?,
-            is_inside: flag(from)?,
+            stage: match from.u8()? {
+                0 => Stage::Outside,
+                1 => Stage::Inside,
+                2 => Stage::Stopped,
+                _ => return Err(DecodeError::Field),
+            },
+            is_shared: flag(from)?,
             ticked: from.u64()?,
             members: read_list(from, |from| {
                 Ok(Member {
@@ -201,7 +232,12 @@ impl LiveLog {
     fn keep(&mut self, desk: &mut Desk, log: DeskLog) {
         let state = log.to_bytes();
         self.saved = hash::digest(&[&state]);
-        desk.membership.is_inside = log.is_inside();
+        desk.membership.stage = match log.alarm() {
+            Some(_) => Stage::Stopped,
+            None if log.is_inside() => Stage::Inside,
+            None => Stage::Outside,
+        };
+        desk.membership.is_shared = !log.is_only_holder();
         if *state != *desk.membership.state {
             desk.membership.state = state;
             desk.changed.insert(Row::Log);
@@ -243,7 +279,12 @@ impl Desk {
 
     /// Whether this device has the desk's whole state.
     pub const fn is_inside(&self) -> bool {
-        self.membership.is_inside
+        matches!(self.membership.stage, Stage::Inside)
+    }
+
+    /// Whether the roster says that it does not.
+    pub fn is_reader(&self) -> bool {
+        self.membership.desk != 0 && !self.drains()
     }
 
     /// Whether this device reads the inbox and writes boards.

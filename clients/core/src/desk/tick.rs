@@ -4,7 +4,7 @@ use rand_core::CryptoRng;
 use sotto_protocol::{log::LogPage, statement::Roster};
 
 use super::{Change, Desk, DeskError, Row, membership::LiveLog};
-use crate::log::{ComposeError, DeskLog, Event, Pace, ReplayError, Replayed, Ticks};
+use crate::log::{ComposeError, DeskLog, Event, Pace, Replayed, Ticks};
 
 /// Somebody works at a device for so long after the last command.
 const BUSY_SECONDS: u64 = 600;
@@ -46,7 +46,7 @@ impl Desk {
     /// Whether the line statement or another device knows of a newer roster.
     pub(super) fn wants_roster(&mut self, serial: u64) -> bool {
         self.membership.want(serial);
-        self.membership.is_outdated() || !self.has_log()
+        self.membership.is_outdated() || !self.has_log() || self.membership.may_begin_again()
     }
 
     /// Takes a verified roster and the hash of its payload: who works at this desk.
@@ -70,7 +70,8 @@ impl Desk {
         Ok(from.unwrap_or(0))
     }
 
-    /// Begins the log, if nobody has and this is a drainer, or joins it.
+    /// Begins the log, if nobody has and this is a drainer, or joins it. A device that is alone
+    /// begins it again once the relay has lost all of it.
     pub(super) fn begin_log(
         &mut self,
         page: &LogPage,
@@ -78,7 +79,8 @@ impl Desk {
         live: &mut LiveLog,
         rng: &mut impl CryptoRng,
     ) -> Result<(), DeskError> {
-        let Some((roster, hash)) = roster.filter(|_| !self.has_log()) else {
+        let is_again = self.membership.may_begin_again() && page.next == 0;
+        let Some((roster, hash)) = roster.filter(|_| is_again || !self.has_log()) else {
             return Ok(());
         };
         let mut log = match page.next {
@@ -153,10 +155,7 @@ impl Desk {
 
     /// Whether a device that is alone goes on without its log: there is nobody it could differ from.
     pub(super) fn can_do_without(&self, error: &DeskError) -> bool {
-        let is_of_the_log = matches!(
-            error,
-            DeskError::Log(_) | DeskError::Replay(ReplayError::Stopped(_) | ReplayError::Missing)
-        );
+        let is_of_the_log = matches!(error, DeskError::Log(_) | DeskError::Replay(_));
         is_of_the_log && self.membership.is_alone()
     }
 
