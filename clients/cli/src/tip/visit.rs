@@ -1,6 +1,6 @@
 //! One run of the program at one line: a sitting with a beginning and an end.
 
-use std::path::Path;
+use std::{cell::Cell, path::Path};
 
 use serde_json::json;
 use sotto_core::{
@@ -110,9 +110,15 @@ impl Visit {
         let seats = people.iter_mut();
         let seats = seats.map(|(tipster, keeper)| -> Seat<'_> { (tipster, &mut **keeper) });
         let mut all: Vec<Seat<'_>> = seats.collect();
-        self.sit(&mut all, move |progress| {
+        // Each board once: where cycles are shorter than the time between two draws, both are
+        // hardly ever looked at in the newest cycle at once.
+        let looked_at = Cell::new([false; 2]);
+        self.sit(&mut all, |progress| {
+            let [new, old] = progress.left_to_look_at.map(|left| left == 0);
+            let [had_new, had_old] = looked_at.get();
+            looked_at.set([had_new || new, had_old || old]);
             let has_news = progress.found > 0 || progress.elapsed >= until;
-            has_news && all_looked_at(progress)
+            has_news && looked_at.get() == [true; 2] && all_sent(progress) && progress.tries > 0
         })?;
         self.show(&mut all)
     }
@@ -275,10 +281,6 @@ fn not_here() -> Stop {
 
 const fn all_sent(progress: &Progress) -> bool {
     !progress.is_waiting
-}
-
-fn all_looked_at(progress: &Progress) -> bool {
-    progress.left_to_look_at == [0; 2] && !progress.is_waiting && progress.tries > 0
 }
 
 fn given_up(progress: &Progress) -> Stop {
