@@ -277,7 +277,16 @@ fn a_chunk_that_a_desk_loses_is_asked_for() {
     world.clock.pass(DAY_SECONDS);
     desk.run(&world, 900);
     assert_eq!(open(&world, &mut phone, &shelf), 1);
-    // The relay keeps the marks of what was drained for two weeks.
+    // For two weeks the relay has a mark of what was read, and takes nothing more at its address.
     desk.round(&world).unwrap();
     assert_eq!(done(&mut desk), (7, FileState::Arriving));
+    phone.sit(&world).unwrap();
+    world.clock.pass(RETENTION_DAYS * DAY_SECONDS);
+    world.sweep();
+    world.publish();
+    desk.run(&world, 1_800);
+    assert_eq!(open(&world, &mut phone, &shelf), 1);
+    desk.round(&world).unwrap();
+    assert_eq!(done(&mut desk), (8, FileState::Whole));
+    assert!(desk.file(1, 1).unwrap() == file);
 }

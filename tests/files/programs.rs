@@ -20,10 +20,9 @@ fn begin() -> (Programs, String) {
     let mut programs = Programs::new();
     let (link, _) = programs.make_line("");
     programs.start_desk();
-    let words = "april reflect rigid enforce despair arrest fashion pyramid";
     until("the line can be written to", || {
-        let probe = ["tip", "check", &link, "--state", "probe"];
-        programs.run("sotto", &probe, words).status.success()
+        let log = programs.files("sotto-desk.log");
+        memchr::memmem::find(&log, b"published").is_some()
     });
     (programs, link)
 }

@@ -116,7 +116,8 @@ impl Programs {
         self.ask("sotto", &[&["tip"], arguments, &TIP].concat(), input)
     }
 
-    /// Makes a line with cycles of 2 and 4 seconds, whose desk has yet to run; its link and fp.
+    /// Makes a line with cycles of 2 and 4 seconds, whose desk has yet to run; its link and fp. Its
+    /// schedule stays dense: later draws are too far apart for cycles that are so short.
     pub fn make_line(&mut self, store: &str) -> (String, String) {
         let keys = self.run("sotto-relay", &["keys", "--out", "relay.keys"], "");
         fs::write(self.path().join("relay.json"), keys.stdout).unwrap();
@@ -135,7 +136,7 @@ impl Programs {
             "--drain",
             "1",
             "--schedule",
-            "6,1,2,1,2",
+            "60,1,2,1,2",
         ]);
         let (link, fp) = (text(&made["link"]), text(&made["fp"]));
         self.write_settings(&fp, store);

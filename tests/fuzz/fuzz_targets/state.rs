@@ -32,7 +32,13 @@ fn device() -> LogDevice {
 }
 
 fuzz_target!(|data: &[u8]| {
-    for row in [Row::Meta, Row::Unopened, Row::Case(1), Row::Strays, Row::File(1)] {
+    for row in [
+        Row::Meta,
+        Row::Unopened,
+        Row::Case(1),
+        Row::Strays,
+        Row::File(1),
+    ] {
         let _ = Desk::from_rows(&vec![(row, data.to_vec().into())]);
     }
     let _ = LineKeys::from_bytes(data);

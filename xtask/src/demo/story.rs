@@ -120,7 +120,7 @@ impl<'w> Teller<'w> {
             "--drain",
             "1",
             "--schedule",
-            "6,1,2,1,2",
+            "60,1,2,1,2",
         ])?;
         let (link, fp) = (text(&made, "/link")?, text(&made, "/fp")?);
         println!("   {link}");
