@@ -118,8 +118,7 @@ impl Net {
 
     /// What is older than `seconds` is forgotten.
     pub(crate) fn sweep(&mut self, seconds: u64, now: u64) {
-        self.inbox
-            .retain(|record| record.arrived + seconds > now);
+        self.inbox.retain(|record| record.arrived + seconds > now);
     }
 
     pub(crate) fn drain(&self, after: Option<Cursor>) -> DrainPage {
@@ -176,11 +175,16 @@ impl Net {
     fn record_post(&mut self, envelope: &Envelope, sender: Sender) {
         let bytes = envelope.as_bytes().to_vec();
         self.record_encapsulation(&bytes);
-        let before = self.posted.insert(envelope.address(), (bytes.clone(), sender));
+        let before = self
+            .posted
+            .insert(envelope.address(), (bytes.clone(), sender));
         if let Some((other, who)) = before {
             let is_retry = other == bytes && who == sender;
             let is_copy = self.restored.contains(&sender.life) && who.life != sender.life;
-            assert!(is_retry || is_copy, "an address was used twice: {who:?}, {sender:?}");
+            assert!(
+                is_retry || is_copy,
+                "an address was used twice: {who:?}, {sender:?}"
+            );
         }
     }
 

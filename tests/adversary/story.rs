@@ -8,7 +8,7 @@ use sotto_core::{
     desk::{Direction, Status},
     tipster::{State, Tipster},
 };
-use sotto_protocol::{code::CodeKeys, limits::DAY_SECONDS, secret::Secret};
+use sotto_protocol::{code::CodeKeys, id::Address, limits::DAY_SECONDS, secret::Secret};
 
 use super::{
     ends::{LINE, Mobile, NEW_SECONDS, Office},
@@ -110,7 +110,7 @@ impl Story {
         story.end();
     }
 
-    fn go(&mut self, op: Op) {
+    pub(crate) fn go(&mut self, op: Op) {
         match op {
             Op::Write(parts) => self.write(parts),
             Op::Open(turns) => self.open(turns.into(), None),
@@ -133,6 +133,11 @@ impl Story {
             Op::Lose => self.lose(),
             Op::Leave => self.leave(),
         }
+    }
+
+    /// The addresses of the pages of the next cycle, which is not written.
+    pub(crate) fn compose(&mut self) -> Vec<Address> {
+        self.office.compose(self.now + 2 * NEW_SECONDS)
     }
 
     fn write(&mut self, parts: u8) {
@@ -245,7 +250,10 @@ impl Story {
         // A conversation that is not kept is read again and again until it is acknowledged.
         let may_repeat = self.phone.tipster().keeps_nothing();
         for (text, times) in &self.shown {
-            assert!(may_repeat || *times == 1, "{text:.9} was shown {times} times");
+            assert!(
+                may_repeat || *times == 1,
+                "{text:.9} was shown {times} times"
+            );
         }
         let desk = self.office.desk();
         assert!(desk.cases().len() <= 1, "one person became two cases");

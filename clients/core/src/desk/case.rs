@@ -246,7 +246,7 @@ impl Case {
     }
 }
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Room for a usual case, so that the buffer does not grow and leave copies.
 const ROOM: usize = 65_536;
 const _: () = assert!(MAX_PARTS <= 8, "parts of a message are counted in a byte");

@@ -4,7 +4,7 @@ use sotto_protocol::{
     conversation::{Content, Conversation},
     keys::SealingPublicKey,
     limits::{DAY_SECONDS, RATCHET_KEY_BYTES, RECEIPT_DAYS},
-    message::{Received, Receipts},
+    message::{Receipts, Received},
     secret::Secret,
     twice::Twice,
     wire::{DecodeError, Reader, Writer},
