@@ -59,7 +59,7 @@ impl<S> Disk<S> {
 impl Keeper<State> for Disk<State> {
     fn keep(&mut self, state: &State) -> Result<(), KeepError> {
         self.count()?;
-        self.kept = state.clone();
+        self.kept.clone_from(state);
         Ok(())
     }
 }

@@ -160,8 +160,10 @@ fn two_hundred_openings_ask_for_the_same_whatever_for() {
     desk.run(&world, 600);
     let reads = phone.state();
     let (mirror, pin) = (Mirror::of(&world), world.pin());
+    let mut before = Vec::new();
     for seed in 0..200 {
         let (nobody, ..) = open(&mirror, pin, None, seed);
+        assert_ne!(nobody, before, "chance decides about the moments");
         let (looked, _, found) = open(&mirror, pin, Some(&looks), seed);
         assert_eq!(found, 0);
         let (sent, tipster, _) = open(&mirror, pin, Some(&sends), seed);
@@ -172,5 +174,6 @@ fn two_hundred_openings_ask_for_the_same_whatever_for() {
         for asked in [looked, sent, read] {
             assert_eq!(asked, nobody, "seed {seed}");
         }
+        before = nobody;
     }
 }

@@ -19,8 +19,8 @@ use crate::say::Say;
 /// Visit the line like people do, at random times, so that a person is not the only one.
 ///
 /// Each visit makes the same requests as somebody who opens the app and writes nothing. To the relay
-/// all visits come from this machine unless they go over Tor or a proxy: set ALL_PROXY (to Tor's
-/// `HTTPTunnelPort`, for example http://127.0.0.1:9080). Runs until it is stopped.
+/// all visits come from this machine unless they go over Tor or a proxy: set `ALL_PROXY` (to Tor's
+/// `HTTPTunnelPort`, for example `http://127.0.0.1:9080`). Runs until it is stopped.
 #[derive(Debug, Args)]
 pub(crate) struct Command {
     /// The line's link, in quotation marks.

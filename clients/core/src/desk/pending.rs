@@ -49,14 +49,23 @@ impl Pending {
 
     /// Whether it stands on another page of this cycle already. Its address depends on the cycle
     /// alone, and must not show that two pages belong together.
-    pub(super) fn stands_elsewhere(&self, due: Due) -> bool {
-        let (cycle, page) = self.stood[usize::from(due.board == Board::Old)];
+    pub(super) const fn stands_elsewhere(&self, due: Due) -> bool {
+        let [new, old] = self.stood;
+        let (cycle, page) = match due.board {
+            Board::New => new,
+            Board::Old => old,
+        };
         cycle == due.cycle && page != due.page
     }
 
     /// It is written on this page.
-    pub(super) fn stand(&mut self, due: Due) {
-        self.stood[usize::from(due.board == Board::Old)] = (due.cycle, due.page);
+    pub(super) const fn stand(&mut self, due: Due) {
+        let [new, old] = &mut self.stood;
+        let stood = match due.board {
+            Board::New => new,
+            Board::Old => old,
+        };
+        *stood = (due.cycle, due.page);
     }
 
     /// The receipt of a conversation.
