@@ -257,10 +257,11 @@ fn every_promise_names_a_test() {
 #[test]
 fn no_secret_is_an_argument() {
     let programs = Programs::new();
-    let commands: [(&str, &[&str]); 22] = [
+    let commands: [(&str, &[&str]); 23] = [
         ("sotto", &["tip", "send"]),
         ("sotto", &["tip", "check"]),
         ("sotto", &["tip", "reply"]),
+        ("sotto", &["cover"]),
         ("sotto", &["line", "init"]),
         ("sotto", &["line", "desk"]),
         ("sotto", &["line", "device"]),

@@ -173,7 +173,9 @@ impl Scene {
     fn filler(&mut self) -> Vec<u8> {
         let nobody = SealingSecret::make(&mut self.rng);
         let (line, day) = (self.line(), day_of(self.view.now));
-        let envelope = seal_filler(line, day, &nobody, &mut self.rng).unwrap();
+        let address = Address(random(&mut self.rng));
+        let place = Place { line, day, address };
+        let envelope = seal_filler(place, &nobody, &mut self.rng).unwrap();
         envelope.into_bytes()
     }
 

@@ -28,4 +28,5 @@ mod seizure;
 mod settings;
 mod store;
 mod strip;
+mod timetable;
 mod vault;

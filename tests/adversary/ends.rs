@@ -14,10 +14,11 @@ use sotto_protocol::{
     bundle::{Bundle, Pin, Published, Seen},
     code::CodeKeys,
     dsse::Dsse,
-    id::{Board, Fingerprint, LineId},
+    id::{Address, Board, Fingerprint, LineId},
     keys::SigningPublicKey,
-    limits::DAY_SECONDS,
+    limits::{DAY_SECONDS, ENVELOPE_BYTES},
     request::AgreementSecret,
+    seal::Envelope,
     statement::{
         DeskEntry, DeskStatement, DeviceEntry, DeviceRole, LineStatement, Policy, RelayKeys,
         Roster, ScheduleTimings, Statement as _,
@@ -143,7 +144,7 @@ impl Office {
         self.disk.left = None;
     }
 
-    fn go(&mut self, net: &mut Net, now: u64) -> Result<(), KeepError> {
+    fn duties(&mut self, now: u64) -> Result<Vec<Effect>, KeepError> {
         let published = Published {
             line: self.line.clone(),
             desks: self.statements.clone(),
@@ -153,7 +154,24 @@ impl Office {
             .desk()
             .duties(&published, 0, now, &mut self.rng)
             .unwrap();
-        let effects = duties.save(&mut self.disk)?;
+        duties.save(&mut self.disk)
+    }
+
+    /// Composes what is due and sends nothing: the addresses, in order.
+    pub(crate) fn compose(&mut self, now: u64) -> Vec<Address> {
+        let mut all = Vec::new();
+        for effect in self.duties(now).unwrap() {
+            if let Effect::Page(_, body) = effect {
+                let envelopes = body.as_chunks::<ENVELOPE_BYTES>().0.iter();
+                let envelopes = envelopes.map(|bytes| Envelope::parse(bytes.to_vec()).unwrap());
+                all.extend(envelopes.map(|envelope| envelope.address()));
+            }
+        }
+        all
+    }
+
+    fn go(&mut self, net: &mut Net, now: u64) -> Result<(), KeepError> {
+        let effects = self.duties(now)?;
         if self.disk.is_off() {
             return Err(KeepError);
         }

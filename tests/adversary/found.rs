@@ -3,7 +3,7 @@
 use super::{
     net::Fate::{Dropped, Late},
     story::{
-        Op::{self, Copy, Lose, Open, Relay, Release, Reply, Restore, Round, Wait, Write},
+        Op::{self, Copy, Days, Lose, Open, Relay, Release, Reply, Restore, Round, Wait, Write},
         Story,
     },
 };
@@ -83,4 +83,34 @@ fn a_first_contact_that_comes_after_its_successor() {
     ops.extend([Open(4); 130]);
     ops.extend([Round, Release, Round]);
     Story::tell(&ops);
+}
+
+/// Between two pages of one cycle what waits had changed, and the same address stood on both.
+#[test]
+fn an_answer_on_both_pages_of_a_cycle() {
+    let moved = [
+        Write(1),
+        Write(1),
+        Open(1),
+        Round,
+        Reply(2),
+        Days(15),
+        Wait,
+        Reply(3),
+        Days(14),
+    ];
+    Story::tell(&moved);
+}
+
+/// A page whose writing was not answered was composed anew: the addresses that came again were those
+/// of answers.
+#[test]
+fn a_page_that_is_written_again_shows_the_same_addresses() {
+    let mut story = Story::begin();
+    for op in ANSWERED {
+        story.go(op);
+    }
+    let (once, again) = (story.compose(), story.compose());
+    assert!(!once.is_empty());
+    assert_eq!(once, again);
 }

@@ -8,7 +8,7 @@ use sotto_core::{
     desk::{Direction, Status},
     tipster::{State, Tipster},
 };
-use sotto_protocol::{code::CodeKeys, limits::DAY_SECONDS, secret::Secret};
+use sotto_protocol::{code::CodeKeys, id::Address, limits::DAY_SECONDS, secret::Secret};
 
 use super::{
     ends::{LINE, Mobile, NEW_SECONDS, Office},
@@ -110,7 +110,7 @@ impl Story {
         story.end();
     }
 
-    fn go(&mut self, op: Op) {
+    pub(crate) fn go(&mut self, op: Op) {
         match op {
             Op::Write(parts) => self.write(parts),
             Op::Open(turns) => self.open(turns.into(), None),
@@ -133,6 +133,11 @@ impl Story {
             Op::Lose => self.lose(),
             Op::Leave => self.leave(),
         }
+    }
+
+    /// The addresses of the pages of the next cycle, which is not written.
+    pub(crate) fn compose(&mut self) -> Vec<Address> {
+        self.office.compose(self.now + 2 * NEW_SECONDS)
     }
 
     fn write(&mut self, parts: u8) {

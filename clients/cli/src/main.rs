@@ -6,6 +6,7 @@
     reason = "a command-line program speaks to a person"
 )]
 
+mod cover;
 mod line;
 mod say;
 mod tip;
@@ -19,7 +20,8 @@ use sotto_core::native::Stop;
 /// Tip off an organisation without saying who you are, and keep talking to it.
 ///
 /// `sotto tip` is for the person who knows something. `sotto line` is for the organisation's
-/// administrator, who makes the keys everybody relies on.
+/// administrator, who makes the keys everybody relies on. `sotto cover` is for whoever wants people
+/// not to be alone at a small line.
 ///
 /// Exit codes: 0 done, 1 refused, 2 wrong usage, 3 relay not reachable (nothing is lost).
 #[derive(Debug, Parser)]
@@ -43,6 +45,7 @@ enum Command {
     /// Send a tip, look for answers, answer them.
     #[command(subcommand)]
     Tip(tip::Command),
+    Cover(cover::Command),
 }
 
 fn main() -> ExitCode {
@@ -62,5 +65,6 @@ fn run(arguments: Arguments, say: say::Say) -> Result<(), Stop> {
     match arguments.command {
         Command::Line(command) => line::run(command, &state("sotto-line"), say),
         Command::Tip(command) => tip::run(command, &state("sotto-tip"), say),
+        Command::Cover(command) => cover::run(&command, say),
     }
 }

@@ -238,8 +238,12 @@ impl Desk {
             .map(Effect::Statement)
             .collect();
         let policy = &published.line.policy;
-        let boards = Board::ALL.into_iter().filter(|_| self.keeps_boards());
-        for board in boards {
+        let boards: &[Board] = if self.keeps_boards() {
+            &Board::ALL
+        } else {
+            &[]
+        };
+        for board in boards.iter().copied() {
             for due in self.due(policy, board, now) {
                 let page = self.compose(policy, due, now, rng)?;
                 effects.push(Effect::Page(due, page));

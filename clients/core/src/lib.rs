@@ -8,6 +8,7 @@
 pub mod attachment;
 mod bytes;
 pub mod ceremony;
+pub mod cover;
 pub mod date;
 pub mod desk;
 pub mod draws;

@@ -14,7 +14,7 @@ use crate::{
     keep::{KeepError, Keeper},
     pace::Pace,
     relay::{Relay, RelayError},
-    schedule::{Ask, Schedule},
+    schedule::{self, Ask, Schedule},
     tipster::{self, Post, State, Tipster, View},
     transport::{Transport, Unreachable},
 };
@@ -58,7 +58,7 @@ impl std::fmt::Debug for Person<'_> {
 
 /// How far a sitting is. Nothing of it changes what is asked for next; it only says when the person
 /// may leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
     /// Milliseconds since the app was opened.
     pub elapsed: u64,
@@ -107,44 +107,73 @@ impl<T: Transport, P: Pace, R: CryptoRng> Sitting<'_, T, P, R> {
         times: impl CryptoRng,
         is_over: impl Fn(&Progress) -> bool,
     ) -> Result<(View, Progress), SittingError> {
-        let opened = self.pace.now();
-        let mut view = self.look(people, seen)?;
-        let mut progress = Progress {
-            elapsed: 0,
-            has_looked: [false; 2],
-            looked_by: 0,
-            is_waiting: false,
-            found: 0,
-            tries: 0,
-            posts: 0,
-            failure: None,
-        };
-        let mut unanswered = None;
-        let mut schedule = Schedule::new(view.bundle.line.policy.schedule, times);
+        let mut course = self.open(people, seen)?;
+        let timings = course.view.bundle.line.policy.schedule;
+        let mut schedule = Schedule::new(timings, times);
         while let Some(turn) = schedule.next() {
             if turn.ask == Ask::Bundle {
-                // That was `look`.
+                // That was `open`.
                 continue;
             }
-            self.pace.wait_until(opened.saturating_add(turn.moment));
-            view.now = self.pace.now() / 1_000;
-            match turn.ask {
-                Ask::Bundle => {}
-                Ask::Page(board) => self.draw(people, &mut view, board, &mut progress)?,
-                Ask::Post => self.post(people, &view, &mut unanswered, &mut progress)?,
-            }
-            progress.elapsed = turn.moment;
-            let left = Board::ALL.map(|board| Turns::of(people, &view, board).left());
+            self.take_turn(people, turn, &mut course)?;
+            let Course { view, progress, .. } = &mut course;
+            let left = Board::ALL.map(|board| Turns::of(people, view, board).left());
             progress.looked_by = schedule.looks_complete(left.map(|left| left.all));
             for (has_looked, left) in progress.has_looked.iter_mut().zip(left) {
                 *has_looked |= left.first == 0;
             }
             progress.is_waiting = people.iter().any(|person| person.tipster.is_waiting());
-            if is_over(&progress) {
+            if is_over(progress) {
                 break;
             }
         }
-        Ok((view, progress))
+        Ok((course.view, course.progress))
+    }
+
+    /// A sitting without anybody, closed `lasts` milliseconds after its opening: what comes later in
+    /// its schedule is not asked for.
+    pub fn visit(
+        &mut self,
+        seen: &Seen,
+        times: impl CryptoRng,
+        lasts: u64,
+    ) -> Result<(View, Progress), SittingError> {
+        let mut course = self.open(&mut [], seen)?;
+        let timings = course.view.bundle.line.policy.schedule;
+        let turns = Schedule::new(timings, times).take_while(|turn| turn.moment <= lasts);
+        for turn in turns.filter(|turn| turn.ask != Ask::Bundle) {
+            self.take_turn(&mut [], turn, &mut course)?;
+        }
+        self.pace.wait_until(course.opened.saturating_add(lasts));
+        Ok((course.view, course.progress))
+    }
+
+    fn open(&self, people: &mut [Person<'_>], seen: &Seen) -> Result<Course, SittingError> {
+        Ok(Course {
+            opened: self.pace.now(),
+            view: self.look(people, seen)?,
+            progress: Progress::default(),
+            unanswered: None,
+        })
+    }
+
+    fn take_turn(
+        &mut self,
+        people: &mut [Person<'_>],
+        turn: schedule::Turn,
+        course: &mut Course,
+    ) -> Result<(), SittingError> {
+        self.pace
+            .wait_until(course.opened.saturating_add(turn.moment));
+        course.view.now = self.pace.now() / 1_000;
+        let (view, progress) = (&mut course.view, &mut course.progress);
+        match turn.ask {
+            Ask::Bundle => {}
+            Ask::Page(board) => self.draw(people, view, board, progress)?,
+            Ask::Post => self.post(people, view, &mut course.unanswered, progress)?,
+        }
+        progress.elapsed = turn.moment;
+        Ok(())
     }
 
     fn look(&self, people: &mut [Person<'_>], seen: &Seen) -> Result<View, SittingError> {
@@ -249,6 +278,15 @@ impl<T: Transport, P: Pace, R: CryptoRng> Sitting<'_, T, P, R> {
         let envelope = tipster::seal_cover(self.pin.line, view, 0, self.rng)?;
         Ok(Turn { envelope, of: None })
     }
+}
+
+/// What a sitting has come to.
+struct Course {
+    /// Milliseconds.
+    opened: u64,
+    view: View,
+    progress: Progress,
+    unanswered: Option<Turn>,
 }
 
 /// What is posted in a turn, and whose it is.

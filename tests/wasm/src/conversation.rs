@@ -6,9 +6,9 @@ use sotto_core::desk::seal_filler;
 use sotto_protocol::{
     code::CodeKeys,
     conversation::{Content, Conversation, Fresh, Slot},
-    id::{Board, LineId},
+    id::{Address, Board, LineId},
     message::{Contact, FirstContact, Flags, Kind},
-    seal::{self, Envelope},
+    seal::{self, Envelope, Place},
     secret::{SealingSecret, Secret, random},
 };
 
@@ -62,9 +62,14 @@ pub(crate) fn a_bent_envelope() -> Option<()> {
     *bent.last_mut()? ^= 1;
     let before = phone.to_bytes();
     let nobody = SealingSecret::make(rng);
+    let place = Place {
+        line: LINE,
+        day: DAY,
+        address: Address(random(rng)),
+    };
     for other in [
         Envelope::parse(bent).ok()?,
-        seal_filler(LINE, DAY, &nobody, rng).ok()?,
+        seal_filler(place, &nobody, rng).ok()?,
     ] {
         check(open(&mut phone, &other, BOARD).is_none())?;
         check(phone.to_bytes() == before)?;

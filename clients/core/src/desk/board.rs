@@ -6,16 +6,16 @@ use rand_core::CryptoRng;
 use sotto_protocol::{
     bundle::day_of,
     conversation::{Content, Cycle, Outgoing, Slot},
-    id::{Address, Board, LineId},
+    id::Board,
     limits::{DAY_SECONDS, MAX_PER_PAGE, PAGE_BODY_BYTES, PAGE_ENVELOPES},
     message::{Flags, Kind, Message},
     seal::{self, Envelope, Place, Reject},
-    secret::{SealingSecret, Secret, random},
+    secret::{SealingSecret, Secret},
     statement::Policy,
 };
 use zeroize::Zeroizing;
 
-use super::{Desk, pending::Pending, thread::Thread};
+use super::{Desk, Row, pending::Pending, thread::Thread};
 use crate::timetable::Due;
 
 /// Answers younger than this stand on *new*.
@@ -23,8 +23,11 @@ const NEW_SECONDS: u64 = 7 * DAY_SECONDS;
 
 impl Desk {
     /// The 8 envelopes of a page.
+    ///
+    /// A page that is composed again, because nobody knows whether the relay has it, shows the same
+    /// addresses in the same order: otherwise the relay could tell answers from the rest.
     pub(super) fn compose(
-        &self,
+        &mut self,
         policy: &Policy,
         due: Due,
         now: u64,
@@ -33,6 +36,11 @@ impl Desk {
         let (line, day) = (self.line(), day_of(now));
         let slot = Slot::Board(due.board, due.cycle);
         let answers = self.allocate(policy, due, now);
+        let ids = answers.iter().filter_map(|(thread, pending)| {
+            let number = pending.outgoing.as_ref()?.number();
+            Some((*thread.conversation.nonce(), number))
+        });
+        let placed: Vec<([u8; 32], (u32, u32))> = ids.collect();
         let mut envelopes = Vec::with_capacity(PAGE_ENVELOPES);
         for (thread, pending) in answers {
             if let Some(outgoing) = current(thread, pending, rng)? {
@@ -40,10 +48,16 @@ impl Desk {
             }
         }
         let nobody = SealingSecret::make(rng);
-        while envelopes.len() < PAGE_ENVELOPES {
-            envelopes.push(seal_filler(line, day, &nobody, rng)?);
+        for number in 0_u8.. {
+            if envelopes.len() >= PAGE_ENVELOPES {
+                break;
+            }
+            let address = self.identity.filler(due, number);
+            let place = Place { line, day, address };
+            envelopes.push(seal_filler(place, &nobody, rng)?);
         }
-        shuffle(&mut envelopes, rng);
+        envelopes.sort_by_key(Envelope::address);
+        self.note_placed(&placed, due);
         let mut page = Vec::with_capacity(PAGE_BODY_BYTES);
         for envelope in envelopes {
             page.extend_from_slice(envelope.as_bytes());
@@ -72,6 +86,7 @@ impl Desk {
         let mut left = Vec::new();
         for thread in self.threads() {
             let answers = due_answers(thread, policy, due.board, now);
+            let answers = answers.filter(|pending| !pending.stands_elsewhere(due));
             let mut answers: Vec<Placed<'_>> = answers.map(|p| (thread, p)).collect();
             let length = u64::try_from(answers.len()).unwrap_or(1).max(1);
             let turn = usize::try_from(due.cycle % length).unwrap_or(0);
@@ -91,6 +106,24 @@ impl Desk {
             );
         }
         pages.remove(&due.page).unwrap_or_default()
+    }
+
+    fn note_placed(&mut self, placed: &[([u8; 32], (u32, u32))], due: Due) {
+        for (nonce, at) in placed {
+            let Some((number, place)) = self.index.of_nonce(nonce) else {
+                continue;
+            };
+            let case = self.cases.get_mut(&number);
+            let Some(thread) = case.and_then(|case| case.threads.get_mut(place)) else {
+                continue;
+            };
+            let mut all = thread.receipt.iter_mut().chain(&mut thread.pending);
+            let is_it = |p: &&mut Pending| p.outgoing.as_ref().map(Outgoing::number) == Some(*at);
+            if let Some(pending) = all.find(is_it) {
+                pending.stand(due);
+                self.changed.insert(Row::Case(number));
+            }
+        }
     }
 
     fn threads(&self) -> impl Iterator<Item = &Thread> {
@@ -167,8 +200,7 @@ fn due_answers<'d>(
 /// # Errors
 /// [`Reject`] never occurs with a key that was made here.
 pub fn seal_filler(
-    line: LineId,
-    day: u32,
+    place: Place,
     nobody: &SealingSecret,
     rng: &mut impl CryptoRng,
 ) -> Result<Envelope, Reject> {
@@ -185,20 +217,5 @@ pub fn seal_filler(
         ratchet_key: nobody.public(),
         body: Zeroizing::default(),
     };
-    let place = Place {
-        line,
-        day,
-        address: Address(random(rng)),
-    };
     seal::seal(&message, &nobody.public(), None, place, rng)
-}
-
-/// Fisher and Yates.
-fn shuffle<T>(items: &mut [T], rng: &mut impl CryptoRng) {
-    for last in (1..items.len()).rev() {
-        let bound = u64::try_from(last).unwrap_or(0).saturating_add(1);
-        // 64 random bits over at most 8 places: the bias is below 2^-60.
-        let other = rng.next_u64().checked_rem(bound).unwrap_or(0);
-        items.swap(last, usize::try_from(other).unwrap_or(0));
-    }
 }

@@ -3,7 +3,8 @@
 use rand_core::CryptoRng;
 use sotto_protocol::{
     dsse::Dsse,
-    id::{DeviceId, LineId},
+    hash,
+    id::{Address, DeviceId, LineId},
     keys::{AgreementPublicKey, SigningPublicKey},
     limits::{DAY_SECONDS, KEY_LIFE_DAYS},
     request::AgreementSecret,
@@ -14,7 +15,7 @@ use sotto_protocol::{
 use zeroize::Zeroizing;
 
 use super::{Change, Desk, Row};
-use crate::{ceremony::DeviceCard, link::Link, relay::Signer};
+use crate::{ceremony::DeviceCard, link::Link, relay::Signer, timetable::Due};
 
 /// The device's secrets and its pin.
 pub struct Identity {
@@ -120,6 +121,17 @@ impl Identity {
 
     pub(super) const fn line(&self) -> LineId {
         self.link.pin.line
+    }
+
+    /// Where filler number `number` of a page stands: the same whenever the page is composed.
+    pub(super) fn filler(&self, due: Due, number: u8) -> Address {
+        let (board, cycle, page) = (
+            [due.board.byte()],
+            due.cycle.to_le_bytes(),
+            due.page.to_le_bytes(),
+        );
+        let info: [&[u8]; 5] = [b"sotto/1 desk filler", &board, &cycle, &page, &[number]];
+        Address(hash::expand(self.sealing.as_bytes(), &info))
     }
 
     pub(super) fn signer(&self, relay: &AgreementPublicKey) -> Signer {

@@ -95,7 +95,7 @@ impl Tipster {
         envelopes: &[[u8; ENVELOPE_BYTES]],
         now: u64,
     ) -> usize {
-        let mut found = 0;
+        let mut messages = Vec::new();
         let mut expected = self.expected(place, slot);
         for bytes in envelopes {
             let Ok(envelope) = Envelope::parse(bytes.to_vec()) else {
@@ -115,12 +115,15 @@ impl Tipster {
             };
             let opened = thread.conversation.open(at.number, &envelope, day_of(now));
             if let Ok(message) = opened {
-                found += usize::from(self.take(place, &message));
+                messages.push(message);
                 // Opening one message brings the next ones into reach.
                 expected = self.expected(place, slot);
             }
         }
-        found
+        // Receipts first: an answer is one to what was opened.
+        messages.sort_by_key(|message| message.kind != Kind::Acknowledgement);
+        let new = messages.iter().filter(|m| self.take(place, m));
+        new.count()
     }
 
     fn expected(&self, place: usize, slot: Slot) -> Vec<Expected> {
