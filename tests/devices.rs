@@ -242,6 +242,7 @@ fn a_reader_sees_its_log_and_not_the_inbox() {
 #[test]
 fn a_log_takes_each_position_once() {
     let mut scene = begin(8);
+    // At position 0 stands the record with which the desk began its log.
     let record = |position: u64, fill: u8| {
         let header = LogHeader {
             position,
@@ -252,29 +253,29 @@ fn a_log_takes_each_position_once() {
         record.resize(LOG_RECORD_BYTES, fill);
         record
     };
-    assert_eq!(scene.bent("POST", "/log/1", &record(0, 1), |_| {}), 204);
+    assert_eq!(scene.bent("POST", "/log/1", &record(1, 1), |_| {}), 204);
     assert_eq!(
-        scene.bent("POST", "/log/1", &record(0, 1), |_| {}),
+        scene.bent("POST", "/log/1", &record(1, 1), |_| {}),
         204,
         "the same"
     );
     assert_eq!(
-        scene.bent("POST", "/log/1", &record(0, 2), |_| {}),
+        scene.bent("POST", "/log/1", &record(1, 2), |_| {}),
         409,
         "another"
     );
     assert_eq!(
-        scene.bent("POST", "/log/1", &record(2, 1), |_| {}),
+        scene.bent("POST", "/log/1", &record(3, 1), |_| {}),
         409,
         "a gap"
     );
-    assert_eq!(scene.bent("POST", "/log/1", &record(1, 3), |_| {}), 204);
+    assert_eq!(scene.bent("POST", "/log/1", &record(2, 3), |_| {}), 204);
     assert_eq!(scene.bent("POST", "/log/1", b"short", |_| {}), 400);
-    let page = LogPage::from_bytes(&scene.body("/log/1?from=0&max=16")).unwrap();
-    assert_eq!((page.next, page.records.len()), (2, 2));
-    assert_eq!(page.records[1], record(1, 3));
+    let page = LogPage::from_bytes(&scene.body("/log/1?from=1&max=16")).unwrap();
+    assert_eq!((page.next, page.records.len()), (3, 2));
+    assert_eq!(page.records[1], record(2, 3));
     let page = LogPage::from_bytes(&scene.body("/log/1?from=9&max=1")).unwrap();
-    assert_eq!((page.next, page.records.len()), (2, 0));
+    assert_eq!((page.next, page.records.len()), (3, 0));
 }
 
 impl Scene {

@@ -113,7 +113,7 @@ impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
         }
     }
 
-    /// Works with desk and log, and saves. `None` where the log has stopped and this device does
+    /// Works with desk and log, and saves: that the log has stopped too. `None` where the log has stopped and this device does
     /// not need it, being alone.
     fn with_log<S: Shared, V>(
         &mut self,
@@ -123,8 +123,14 @@ impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
         let (log, rng) = (&mut *self.log, &mut *self.rng);
         shared.with(|desk, keeper| match work(desk, log, rng) {
             Ok(change) => Ok(Some(change.save(keeper)?)),
-            Err(error) if desk.can_do_without(&error) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                desk.saved().save(keeper)?;
+                if desk.can_do_without(&error) {
+                    Ok(None)
+                } else {
+                    Err(error.into())
+                }
+            }
         })
     }
 }
