@@ -54,7 +54,7 @@ fn anything() -> impl Strategy<Value = Op> {
 }
 
 /// Number of cases in a usual run.
-const FEW: u32 = 24;
+const FEW: u32 = 12;
 
 #[test]
 fn an_adversary_in_between_changes_nothing_in_the_end() {
