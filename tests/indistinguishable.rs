@@ -2,6 +2,8 @@
 //!
 //! The relay's own filler for pages that nobody wrote is a PRF and is meant to be recognised.
 
+use std::collections::BTreeMap;
+
 use curve25519_dalek::montgomery::MontgomeryPoint;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, Rng, SeedableRng as _};
@@ -12,9 +14,9 @@ use sotto_core::{
 use sotto_protocol::{
     bundle::{Untrusted, day_of},
     hash,
-    id::{Address, LineId},
+    id::{Address, Board, LineId},
     keys::SealingPublicKey,
-    limits::{ENVELOPE_BYTES, ENVELOPE_HEADER_BYTES, PAGE_ENVELOPES},
+    limits::{ENVELOPE_BYTES, ENVELOPE_HEADER_BYTES},
     seal::{self, Place},
     secret::{SealingSecret, Secret, random},
 };
@@ -273,24 +275,30 @@ fn pages_are_written_with_filler_and_not_with_random_bytes() {
     scene.world.clock.pass(21_600);
     let bundle = scene.world.relay().bundle().unwrap();
     let bundle = Untrusted::parse(&bundle.json).unwrap();
-    let (pin, now) = (scene.world.pin(), scene.world.clock.read());
+    let (pin, mut now) = (scene.world.pin(), scene.world.clock.read());
     let published = bundle.verify_line(pin, now).unwrap();
-    let mut envelopes = Vec::new();
-    while envelopes.len() < pages * PAGE_ENVELOPES {
+    let cycle_seconds = published.line.policy.cycle_seconds(Board::New);
+    // Each page once: one that is written again keeps its addresses.
+    let mut written = BTreeMap::new();
+    while written.len() < pages {
         let rng = &mut scene.rng;
-        // Nothing is told to have been written, so that the same pages stay due.
         let duties = scene
             .desk
             .with(|desk, keeper| Ok(desk.duties(&published, 0, now, rng)?.save(keeper)?));
-        let before = envelopes.len();
+        let before = written.len();
         for effect in duties.unwrap() {
-            if let Effect::Page(_, body) = effect {
-                envelopes.extend(body.chunks(ENVELOPE_BYTES).map(<[u8]>::to_vec));
+            if let Effect::Page(due, body) = effect {
+                written.entry(due).or_insert(body);
             }
         }
-        assert!(envelopes.len() > before, "a page is due");
+        assert!(written.len() > before, "a page is due");
+        now += cycle_seconds;
     }
-    let written = Tally::of(envelopes.into_iter());
+    let envelopes = written
+        .values()
+        .flat_map(|body| body.chunks(ENVELOPE_BYTES));
+    let envelopes = envelopes.map(<[u8]>::to_vec);
+    let written = Tally::of(envelopes);
     scene.view.now = now;
     let later = Tally::of((0..written.envelopes).map(|_| scene.later()));
     assert_eq!(written.fixed, later.fixed);

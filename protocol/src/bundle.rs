@@ -153,7 +153,7 @@ impl Untrusted<BundleParts> {
     /// Checks everything SPEC 5.3 asks for.
     ///
     /// `now` is in unix seconds; `seen` what the last accepted bundle said to remember. A clock that
-    /// is up to a day behind the days the bundle lists is moved to the first of them.
+    /// is up to a day behind the days the bundle lists is moved on by one.
     pub fn verify(&self, pin: Pin, now: u64, seen: &Seen) -> Result<Bundle, VerifyError> {
         let parts = &self.inner;
         let now = moved(&parts.desks, now)?;
@@ -251,7 +251,7 @@ fn moved(desks: &[Dsse], now: u64) -> Result<u64, VerifyError> {
         return Ok(now);
     };
     if day_of(now).saturating_add(1) == first {
-        Ok(u64::from(first).saturating_mul(DAY_SECONDS))
+        Ok(now.saturating_add(DAY_SECONDS))
     } else {
         Err(VerifyError::Clock)
     }

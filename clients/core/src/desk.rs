@@ -23,6 +23,7 @@ mod queue;
 mod round;
 mod rows;
 mod snapshot;
+mod stood;
 mod thread;
 mod tick;
 
@@ -64,6 +65,7 @@ use self::{
     membership::Membership,
     prekeys::Prekeys,
     queue::Queue,
+    stood::Stood,
 };
 use crate::{
     attachment,
@@ -98,6 +100,7 @@ pub struct Desk {
     owes_cursor: bool,
     membership: Membership,
     queue: Queue,
+    stood: Stood,
     changed: BTreeSet<Row>,
 }
 
@@ -182,6 +185,7 @@ impl Desk {
         Self {
             membership: Membership::of(identity.id()),
             queue: Queue::default(),
+            stood: Stood::default(),
             keeper: None,
             used: 0,
             owes_cursor: false,

@@ -15,7 +15,7 @@ use sotto_protocol::{
 };
 use zeroize::Zeroizing;
 
-use super::{Desk, Row, pending::Pending, thread::Thread};
+use super::{Desk, Row, pending::Pending, stood::Answer, thread::Thread};
 use crate::timetable::Due;
 
 /// Answers younger than this stand on *new*.
@@ -36,11 +36,7 @@ impl Desk {
         let (line, day) = (self.line(), day_of(now));
         let slot = Slot::Board(due.board, due.cycle);
         let answers = self.allocate(policy, due, now);
-        let ids = answers.iter().filter_map(|(thread, pending)| {
-            let number = pending.outgoing.as_ref()?.number();
-            Some((*thread.conversation.nonce(), number))
-        });
-        let placed: Vec<([u8; 32], (u32, u32))> = ids.collect();
+        let placed: Vec<Answer> = answers.iter().filter_map(answer).collect();
         let mut envelopes = Vec::with_capacity(PAGE_ENVELOPES);
         for (thread, pending) in answers {
             if let Some(outgoing) = current(thread, pending, rng)? {
@@ -57,7 +53,10 @@ impl Desk {
             envelopes.push(seal_filler(place, &nobody, rng)?);
         }
         envelopes.sort_by_key(Envelope::address);
-        self.note_placed(&placed, due);
+        if !placed.is_empty() {
+            self.stood.note(placed, due);
+            self.changed.insert(Row::Stood);
+        }
         let mut page = Vec::with_capacity(PAGE_BODY_BYTES);
         for envelope in envelopes {
             page.extend_from_slice(envelope.as_bytes());
@@ -86,8 +85,11 @@ impl Desk {
         let mut left = Vec::new();
         for thread in self.threads() {
             let answers = due_answers(thread, policy, due.board, now);
-            let answers = answers.filter(|pending| !pending.stands_elsewhere(due));
-            let mut answers: Vec<Placed<'_>> = answers.map(|p| (thread, p)).collect();
+            let answers = answers.map(|pending| (thread, pending));
+            let is_free = |placed: &Placed<'_>| {
+                answer(placed).is_none_or(|answer| !self.stood.is_elsewhere(&answer, due))
+            };
+            let mut answers: Vec<Placed<'_>> = answers.filter(is_free).collect();
             let length = u64::try_from(answers.len()).unwrap_or(1).max(1);
             let turn = usize::try_from(due.cycle % length).unwrap_or(0);
             answers.rotate_left(turn);
@@ -108,24 +110,6 @@ impl Desk {
         pages.remove(&due.page).unwrap_or_default()
     }
 
-    fn note_placed(&mut self, placed: &[([u8; 32], (u32, u32))], due: Due) {
-        for (nonce, at) in placed {
-            let Some((number, place)) = self.index.of_nonce(nonce) else {
-                continue;
-            };
-            let case = self.cases.get_mut(&number);
-            let Some(thread) = case.and_then(|case| case.threads.get_mut(place)) else {
-                continue;
-            };
-            let mut all = thread.receipt.iter_mut().chain(&mut thread.pending);
-            let is_it = |p: &&mut Pending| p.outgoing.as_ref().map(Outgoing::number) == Some(*at);
-            if let Some(pending) = all.find(is_it) {
-                pending.stand(due);
-                self.changed.insert(Row::Case(number));
-            }
-        }
-    }
-
     fn threads(&self) -> impl Iterator<Item = &Thread> {
         self.cases.values().flat_map(|case| &case.threads)
     }
@@ -133,6 +117,11 @@ impl Desk {
 
 /// A message and the conversation it belongs to.
 type Placed<'d> = (&'d Thread, &'d Pending);
+
+fn answer((thread, pending): &Placed<'_>) -> Option<Answer> {
+    let number = pending.outgoing.as_ref()?.number();
+    Some((*thread.conversation.nonce(), number))
+}
 
 fn own_page(thread: &Thread, board: Board, cycle: Cycle, choice: u8, pages: u32) -> Option<u32> {
     thread.conversation.own_page(board, cycle, choice, pages)

@@ -2,17 +2,13 @@
 
 use sotto_protocol::{
     conversation::{Content, Conversation, Fresh, Outgoing},
-    id::Board,
     limits::MAX_PARTS,
     message::{Flags, Kind, Receipts, Received},
     wire::{DecodeError, Reader, Writer},
 };
 use zeroize::Zeroizing;
 
-use crate::{
-    bytes::{bytes, flag, option, read_bytes, read_option},
-    timetable::Due,
-};
+use crate::bytes::{bytes, flag, option, read_bytes, read_option};
 
 /// One message to the tipster, sealed anew in every cycle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +24,6 @@ pub(super) struct Pending {
     pub(super) outgoing: Option<Outgoing>,
     /// It says more than what was first sealed under its index, which the tipster may have opened.
     is_newer: bool,
-    /// Where it last stood on *new* and on *old*: cycle and page.
-    stood: [(u64, u32); 2],
 }
 
 impl Pending {
@@ -43,29 +37,7 @@ impl Pending {
             since,
             outgoing: None,
             is_newer: false,
-            stood: [(0, 0); 2],
         }
-    }
-
-    /// Whether it stands on another page of this cycle already. Its address depends on the cycle
-    /// alone, and must not show that two pages belong together.
-    pub(super) const fn stands_elsewhere(&self, due: Due) -> bool {
-        let [new, old] = self.stood;
-        let (cycle, page) = match due.board {
-            Board::New => new,
-            Board::Old => old,
-        };
-        cycle == due.cycle && page != due.page
-    }
-
-    /// It is written on this page.
-    pub(super) const fn stand(&mut self, due: Due) {
-        let [new, old] = &mut self.stood;
-        let stood = match due.board {
-            Board::New => new,
-            Board::Old => old,
-        };
-        *stood = (due.cycle, due.page);
     }
 
     /// The receipt of a conversation.
@@ -152,8 +124,6 @@ impl Pending {
             .u8(self.parts)
             .u64(self.since)
             .u8(u8::from(self.is_newer));
-        let stood = self.stood.iter();
-        let out = stood.fold(out, |out, (cycle, page)| out.u64(*cycle).u32(*page));
         let out = bytes(out, &self.body);
         // Bodies were bounded when they were split, so that they always encode.
         let outgoing = self.outgoing.as_ref().and_then(Outgoing::to_bytes);
@@ -168,7 +138,6 @@ impl Pending {
             parts: from.u8()?,
             since: from.u64()?,
             is_newer: flag(from)?,
-            stood: [(from.u64()?, from.u32()?), (from.u64()?, from.u32()?)],
             body: read_bytes(from)?,
             outgoing: read_option(from, |from| Outgoing::from_bytes(&read_bytes(from)?))?,
         };

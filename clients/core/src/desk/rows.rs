@@ -18,6 +18,7 @@ use super::{
     membership::Membership,
     prekeys::Prekeys,
     queue::Queue,
+    stood::Stood,
 };
 use crate::{
     bytes::{bytes, count, flag, list, option, read_bytes, read_list, read_option},
@@ -37,6 +38,8 @@ pub enum Row {
     Log,
     /// Events that are not in the log yet.
     Queue,
+    /// Where this device wrote its answers last.
+    Stood,
     /// Which chunks wait for their manifest, and where.
     Strays,
     /// One attachment, without its chunks.
@@ -51,6 +54,7 @@ pub enum Row {
 const STRAYS: u64 = 1 << 40;
 const LOG: u64 = STRAYS + 1;
 const QUEUE: u64 = STRAYS + 2;
+const STOOD: u64 = STRAYS + 3;
 const FILE: u64 = 1 << 41;
 const CHUNK: u64 = 1 << 60;
 const STRAY: u64 = 1 << 61;
@@ -65,6 +69,7 @@ impl Row {
             Self::Case(number) => number as u64 + 1,
             Self::Log => LOG,
             Self::Queue => QUEUE,
+            Self::Stood => STOOD,
             Self::Strays => STRAYS,
             Self::File(number) => FILE | number as u64,
             Self::Chunk(file, index) => CHUNK | (file as u64) << 16 | index as u64,
@@ -88,6 +93,7 @@ impl Row {
             1 => Some(Self::Unopened),
             LOG => Some(Self::Log),
             QUEUE => Some(Self::Queue),
+            STOOD => Some(Self::Stood),
             STRAYS => Some(Self::Strays),
             FILE..CHUNK => u32::try_from(number - FILE).ok().map(Self::File),
             CHUNK..STRAY => {
@@ -140,6 +146,7 @@ impl Desk {
                 Row::Unopened => desk.unopened = Unopened::read(bytes)?,
                 Row::Log => desk.membership = Membership::read(desk.identity.id(), bytes)?,
                 Row::Queue => desk.queue = Queue::read(bytes)?,
+                Row::Stood => desk.stood = Stood::read(bytes)?,
                 // It gave way to a snapshot in which it was not.
                 Row::Case(_) if bytes.is_empty() => {}
                 Row::Case(number) => {
@@ -164,6 +171,7 @@ impl Desk {
                 Row::Unopened => self.unopened.to_bytes(),
                 Row::Log => self.membership.to_bytes(),
                 Row::Queue => self.queue.to_bytes(),
+                Row::Stood => self.stood.to_bytes(),
                 Row::Case(number) => {
                     let case = self.cases.get(&number);
                     case.map_or_else(Zeroizing::default, Case::to_bytes)
