@@ -21,33 +21,14 @@ use sotto_tests::{
     hunt::Planted,
     machines::{DeskMachine, Phone},
     shelf::MemoryShelf,
-    world::{Backend, World},
+    world::World,
 };
 
 use crate::strip::pictures::{FRAME, GPS, JFIF, TABLES, exif, jpeg, jpeg_app};
 
 const LIMIT: usize = MAX_FILE_BYTES as usize;
 
-macro_rules! on_every_backend {
-    ($($name:ident($seed:literal)),* $(,)?) => {$(
-        mod $name {
-            use super::*;
-
-            #[test]
-            fn embedded() {
-                super::$name(&mut World::new(Backend::Embedded, $seed));
-            }
-
-            #[test]
-            fn redis() {
-                super::$name(&mut World::new(Backend::Redis, $seed));
-            }
-        }
-    )*};
-}
-use on_every_backend;
-
-on_every_backend!(
+sotto_tests::on_every_backend!(
     a_photo_arrives_without_its_place(801),
     the_largest_file_arrives(802),
     two_files_in_one_conversation(803),

@@ -14,25 +14,7 @@ const TIP: &str =
     "每周二晚上，有人在北桥下倒废料。 كل ثلاثاء ليلاً. Every Tuesday night under the bridge.";
 const ANSWER: &str = "谢谢。 شكراً. Thank you: did you see a number plate?";
 
-macro_rules! on_every_backend {
-    ($($name:ident($seed:literal)),* $(,)?) => {$(
-        mod $name {
-            use super::*;
-
-            #[test]
-            fn embedded() {
-                super::$name(&mut World::new(Backend::Embedded, $seed));
-            }
-
-            #[test]
-            fn redis() {
-                super::$name(&mut World::new(Backend::Redis, $seed));
-            }
-        }
-    )*};
-}
-
-on_every_backend!(
+sotto_tests::on_every_backend!(
     a_whole_conversation(1),
     many_rounds(2),
     many_people_never_read_each_other(3),

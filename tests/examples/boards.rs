@@ -4,13 +4,12 @@ use sotto_protocol::{
     drain::{Cursor, DrainPage, Drained},
     hash,
     id::{Address, Board},
-    message::{Flags, Kind, Message},
     page::PageHeader,
     seal::{self, Place},
-    secret::{SealingSecret, Secret},
+    secret::SealingSecret,
 };
 
-use super::{DAY, ENCAPSULATION, LINE, book::Area};
+use super::{DAY, ENCAPSULATION, LINE, book::Area, envelope::cover_message};
 use crate::published::Scripted;
 
 const CURSOR: Cursor = Cursor {
@@ -86,19 +85,7 @@ fn drained(area: &mut Area) {
 
 fn envelope() -> Vec<u8> {
     let receiver = SealingSecret::from_bytes([0x25; 32]).public();
-    let message = Message {
-        kind: Kind::Cover,
-        flags: Flags::None,
-        part: 0,
-        parts: 1,
-        id: 9,
-        epoch: 0,
-        index: 0,
-        received: None,
-        epoch_secret: Secret::from_bytes([0x37; 32]),
-        ratchet_key: SealingSecret::from_bytes([0x38; 32]).public(),
-        body: Vec::new().into(),
-    };
+    let message = cover_message();
     let place = Place {
         line: LINE,
         day: DAY,

@@ -81,9 +81,9 @@ fn in_epoch_1(area: &mut Area) {
         .gives("envelope", bytes);
 }
 
-fn cover(area: &mut Area) {
-    let receiver = SealingSecret::from_bytes([0x25; 32]);
-    let message = Message {
+/// Cover without any content but its numbers.
+pub(super) fn cover_message() -> Message {
+    Message {
         kind: Kind::Cover,
         flags: Flags::None,
         part: 0,
@@ -95,7 +95,12 @@ fn cover(area: &mut Area) {
         epoch_secret: Secret::from_bytes([0x37; 32]),
         ratchet_key: SealingSecret::from_bytes([0x38; 32]).public(),
         body: Vec::new().into(),
-    };
+    }
+}
+
+fn cover(area: &mut Area) {
+    let receiver = SealingSecret::from_bytes([0x25; 32]);
+    let message = cover_message();
     let place = Place {
         line: LINE,
         day: DAY,

@@ -19,9 +19,9 @@ use sotto_tests::{
     world::{Backend, World},
 };
 
-use super::{attachments, begin, noise, on_every_backend};
+use super::{attachments, begin, noise};
 
-on_every_backend!(
+sotto_tests::on_every_backend!(
     what_the_relay_loses_is_asked_for_again(811),
     a_manifest_before_its_chunks(812),
     an_answer_that_is_lost_is_no_loss(813),

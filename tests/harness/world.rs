@@ -49,6 +49,26 @@ pub enum Backend {
     Redis,
 }
 
+/// A test of each function on each store: `name(seed)` runs `name(&mut World)`.
+#[macro_export]
+macro_rules! on_every_backend {
+    ($($name:ident($seed:literal)),* $(,)?) => {$(
+        mod $name {
+            use $crate::world::{Backend, World};
+
+            #[test]
+            fn embedded() {
+                super::$name(&mut World::new(Backend::Embedded, $seed));
+            }
+
+            #[test]
+            fn redis() {
+                super::$name(&mut World::new(Backend::Redis, $seed));
+            }
+        }
+    )*};
+}
+
 /// A clock that stands still until it is moved. Counts milliseconds.
 #[derive(Debug, Clone)]
 pub struct TestClock(Arc<AtomicU64>);

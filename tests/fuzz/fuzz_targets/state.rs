@@ -73,8 +73,12 @@ fuzz_target!(|data: &[u8]| {
     envelope[2] = 0;
     let envelope = Envelope::parse(envelope).unwrap();
     let before = conversation.clone();
-    for (_, epoch, index) in expected.into_iter().take(3) {
-        assert!(conversation.open((epoch, index), &envelope).is_err());
+    for expected in expected.into_iter().take(3) {
+        assert!(
+            conversation
+                .open(expected.number, &envelope, 20_000)
+                .is_err()
+        );
     }
     assert!(conversation == before, "what is refused changes nothing");
     conversation.forget_pages_before(20_000);

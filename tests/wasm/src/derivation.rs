@@ -10,7 +10,7 @@ use crate::check;
 pub(crate) fn code() -> Option<()> {
     let code = Code::from_bytes([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     let words = code.to_words();
-    check(*words == example("code words")?)?;
+    check(*words == example("words")?)?;
     check(Code::parse(&words) == Ok(code.clone()))?;
     let keys = code.derive(LineId([0xaa; 16]))?;
     let is = |name, bytes: &[u8]| check(HEXLOWER.encode(bytes) == example(name)?);
