@@ -3,19 +3,13 @@
 
 mod bent;
 mod objects;
+mod rows;
 mod seeds;
 
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
-use sotto_core::{
-    ceremony::LineKeys,
-    desk::{Desk, Row},
-    link::Link,
-    sealed,
-    tipster::Tipster,
-    vault::Vault,
-};
+use sotto_core::{ceremony::LineKeys, link::Link, sealed, tipster::Tipster, vault::Vault};
 use sotto_protocol::{
     bundle::{BundleParts, Untrusted},
     code::Code,
@@ -91,7 +85,7 @@ fn one_bent_bit_is_refused_or_comes_back() {
     }
 }
 
-/// What a phone, a desk and an administrator read back from their disks: sealed, so that only damage
+/// What a phone and an administrator read back from their disks: sealed, so that only damage
 /// or another version can bring anything else.
 #[test]
 fn kept_state_never_panics() {
@@ -109,15 +103,6 @@ fn kept_state_never_panics() {
         assert!(read(&bent[..bit / 8]).is_none());
         drop(read(&bent));
         assert!(read(&noise).is_none());
-        for row in [
-            Row::Meta,
-            Row::Unopened,
-            Row::Case(1),
-            Row::Strays,
-            Row::File(1),
-        ] {
-            assert!(Desk::from_rows(&vec![(row, noise.clone().into())]).is_err());
-        }
         assert!(LineKeys::from_bytes(&noise).is_err());
         assert!(Vault::parse(&noise).is_err());
         assert!(sealed::open(&keys.vault, b"", &noise).is_err());

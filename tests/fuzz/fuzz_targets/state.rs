@@ -1,16 +1,22 @@
 //! What is read back from a vault or a store, and envelopes put to it.
 #![no_main]
 
+use std::{convert::Infallible, sync::OnceLock};
+
 use libfuzzer_sys::fuzz_target;
+use rand_core::{TryCryptoRng, TryRng};
 use sotto_core::{
     attachment::{Inbound, Outbound, STRAY_ROOM_BYTES, Strays},
     ceremony::LineKeys,
-    desk::{Desk, Row},
+    desk::{Desk, Identity, Row, Rows},
+    keep::{KeepError, Keeper},
+    link::Link,
     log::{DeskLog, LogDevice},
 };
 use sotto_protocol::{
+    bundle::Pin,
     conversation::{Conversation, Cycle, Outgoing, Slot},
-    id::{Board, DeviceId, LineId},
+    id::{Board, DeviceId, Fingerprint, LineId},
     limits::ENVELOPE_BYTES,
     log::LogPlace,
     request::AgreementSecret,
@@ -31,15 +37,78 @@ fn device() -> LogDevice {
     }
 }
 
+/// Draws zeros: the keys of the desk below are nobody's.
+struct Zeros;
+
+impl TryRng for Zeros {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(0)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(0)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill(0);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Zeros {}
+
+/// Takes rows and keeps the last.
+struct Last(Vec<u8>);
+
+impl Keeper<Rows> for Last {
+    fn keep(&mut self, rows: &Rows) -> Result<(), KeepError> {
+        self.0 = rows
+            .last()
+            .map(|(_, bytes)| bytes.to_vec())
+            .unwrap_or_default();
+        Ok(())
+    }
+}
+
+static META: OnceLock<Vec<u8>> = OnceLock::new();
+
+/// The row every desk has.
+fn meta() -> Vec<u8> {
+    let link = Link {
+        base: "http://127.0.0.1:1".into(),
+        pin: Pin {
+            line: LineId([1; 16]),
+            fingerprint: Fingerprint([2; 32]),
+        },
+    };
+    let mut kept = Last(Vec::new());
+    let mut desk = Desk::begin(Identity::make(link, &mut Zeros));
+    desk.saved().save(&mut kept).unwrap();
+    let rows = vec![(Row::Meta, kept.0.clone().into())];
+    Desk::from_rows(&rows).unwrap();
+    kept.0
+}
+
 fuzz_target!(|data: &[u8]| {
+    let _ = Desk::from_rows(&vec![(Row::Meta, data.to_vec().into())]);
+    // Without a good one of these no other row is read.
+    let meta = META.get_or_init(meta);
     for row in [
-        Row::Meta,
         Row::Unopened,
         Row::Case(1),
+        Row::Log,
+        Row::Queue,
+        Row::Stood,
         Row::Strays,
         Row::File(1),
     ] {
-        let _ = Desk::from_rows(&vec![(row, data.to_vec().into())]);
+        let rows = vec![
+            (Row::Meta, meta.clone().into()),
+            (row, data.to_vec().into()),
+        ];
+        let _ = Desk::from_rows(&rows);
     }
     let _ = LineKeys::from_bytes(data);
     if let Ok(inbound) = Inbound::from_bytes(data) {
