@@ -17,22 +17,33 @@ use sotto_tests::{
 
 const TIP: &str = "The tip that must not be lost.";
 
-struct Scene {
-    world: World,
+sotto_tests::on_every_backend!(
+    a_wrong_fingerprint(1),
+    another_lines_bundle(2),
+    an_expired_bundle(4),
+    a_rolled_back_bundle(5),
+    a_swapped_prekey(6),
+    a_desk_statement_of_another_line(7),
+    no_prekey_at_all(9),
+    no_bundle_but_something_else(10),
+    a_clock_that_is_behind(40),
+);
+
+struct Scene<'w> {
+    world: &'w mut World,
     desk: DeskMachine,
     phone: Phone,
 }
 
-fn begin(seed: u64) -> Scene {
-    let mut world = World::new(Backend::Embedded, seed);
-    let mut desk = DeskMachine::join(&mut world);
-    desk.run(&world, 600);
-    let phone = Phone::new(&mut world);
+fn begin(world: &mut World) -> Scene<'_> {
+    let mut desk = DeskMachine::join(world);
+    desk.run(world, 600);
+    let phone = Phone::new(world);
     world.seen();
     Scene { world, desk, phone }
 }
 
-impl Scene {
+impl Scene<'_> {
     /// What the relay says about itself now.
     fn bundle(&self) -> Vec<u8> {
         self.world.relay().bundle().unwrap().json
@@ -60,7 +71,7 @@ impl Scene {
             tipster: &mut tipster,
             keeper: &mut self.phone.memory,
         }];
-        let sat = sit_with_pin(&self.world, pin, &mut people, &mut self.phone.rng, |_| true);
+        let sat = sit_with_pin(self.world, pin, &mut people, &mut self.phone.rng, |_| true);
         let error = sat.unwrap_err();
         assert_eq!(error, SittingError::Bundle(why));
         assert!(error.to_string().len() > 40, "not a sentence: {error}");
@@ -77,15 +88,14 @@ impl Scene {
     /// Once the relay tells the truth again, the tip goes out by itself.
     fn must_recover(mut self) {
         self.world.tamper(|_, response| response);
-        self.phone.sit(&self.world).unwrap();
-        self.desk.round(&self.world).unwrap();
+        self.phone.sit(self.world).unwrap();
+        self.desk.round(self.world).unwrap();
         assert_eq!(self.desk.texts(1), [TIP]);
     }
 }
 
-#[test]
-fn a_wrong_fingerprint() {
-    let mut scene = begin(1);
+fn a_wrong_fingerprint(world: &mut World) {
+    let mut scene = begin(world);
     let pin = Pin {
         fingerprint: Fingerprint([7; 32]),
         ..scene.world.pin()
@@ -94,43 +104,40 @@ fn a_wrong_fingerprint() {
     scene.must_recover();
 }
 
-#[test]
-fn another_lines_bundle() {
-    let mut scene = begin(2);
-    let other = begin(3);
+fn another_lines_bundle(world: &mut World) {
+    let mut scene = begin(world);
+    let mut elsewhere = World::new(Backend::Embedded, 3);
+    let other = begin(&mut elsewhere);
     scene.serve(other.bundle());
     scene.must_refuse(scene.world.pin(), VerifyError::Line);
     scene.must_recover();
 }
 
-#[test]
-fn an_expired_bundle() {
-    let mut scene = begin(4);
+fn an_expired_bundle(world: &mut World) {
+    let mut scene = begin(world);
     scene.serve(scene.bundle());
     scene.world.clock.pass(61 * 86_400);
     scene.must_refuse(scene.world.pin(), VerifyError::Expired);
     scene.world.publish();
     scene.world.tamper(|_, response| response);
-    scene.desk.round(&scene.world).unwrap();
+    scene.desk.round(scene.world).unwrap();
     scene.must_recover();
 }
 
-#[test]
-fn a_rolled_back_bundle() {
-    let mut scene = begin(5);
+fn a_rolled_back_bundle(world: &mut World) {
+    let mut scene = begin(world);
     let yesterday = scene.bundle();
     scene.world.clock.pass(86_400);
-    scene.desk.round(&scene.world).unwrap();
+    scene.desk.round(scene.world).unwrap();
     scene.world.clock.pass(10);
-    scene.phone.sit(&scene.world).unwrap();
+    scene.phone.sit(scene.world).unwrap();
     scene.serve(yesterday);
     scene.must_refuse(scene.world.pin(), VerifyError::RolledBack);
     scene.must_recover();
 }
 
-#[test]
-fn a_swapped_prekey() {
-    let mut scene = begin(6);
+fn a_swapped_prekey(world: &mut World) {
+    let mut scene = begin(world);
     let mut bundle: Value = serde_json::from_slice(&scene.bundle()).unwrap();
     for desk in bundle["desks"].as_array_mut().unwrap() {
         let payload = BASE64.decode(desk["payload"].as_str().unwrap().as_bytes());
@@ -143,10 +150,10 @@ fn a_swapped_prekey() {
     scene.must_recover();
 }
 
-#[test]
-fn a_desk_statement_of_another_line() {
-    let mut scene = begin(7);
-    let other: Value = serde_json::from_slice(&begin(8).bundle()).unwrap();
+fn a_desk_statement_of_another_line(world: &mut World) {
+    let mut scene = begin(world);
+    let mut elsewhere = World::new(Backend::Embedded, 8);
+    let other: Value = serde_json::from_slice(&begin(&mut elsewhere).bundle()).unwrap();
     let mut bundle: Value = serde_json::from_slice(&scene.bundle()).unwrap();
     bundle["desks"] = other["desks"].clone();
     scene.serve(bundle.to_string().into_bytes());
@@ -154,9 +161,8 @@ fn a_desk_statement_of_another_line() {
     scene.must_recover();
 }
 
-#[test]
-fn no_prekey_at_all() {
-    let mut scene = begin(9);
+fn no_prekey_at_all(world: &mut World) {
+    let mut scene = begin(world);
     let mut bundle: Value = serde_json::from_slice(&scene.bundle()).unwrap();
     bundle["desks"] = Value::Array(Vec::new());
     scene.serve(bundle.to_string().into_bytes());
@@ -164,31 +170,29 @@ fn no_prekey_at_all() {
     scene.must_recover();
 }
 
-#[test]
-fn no_bundle_but_something_else() {
-    let mut scene = begin(10);
+fn no_bundle_but_something_else(world: &mut World) {
+    let mut scene = begin(world);
     for junk in [&b""[..], b"{}", b"<html>", &vec![0xff; 600_000]] {
         scene.serve(junk.to_vec());
         scene.must_refuse(scene.world.pin(), VerifyError::Malformed);
-        scene.phone = Phone::new(&mut scene.world);
+        scene.phone = Phone::new(scene.world);
     }
     scene.phone.write(TIP);
     scene.must_recover();
 }
 
 /// A phone whose date is a day behind sends; one that is further behind says so and keeps the tip.
-#[test]
-fn a_clock_that_is_behind() {
-    let mut scene = begin(40);
+fn a_clock_that_is_behind(world: &mut World) {
+    let mut scene = begin(world);
     scene.world.clock.pass(4 * 86_400);
-    scene.desk.round(&scene.world).unwrap();
+    scene.desk.round(scene.world).unwrap();
     scene.world.clock.pass(10);
     // What the relay shows is right; from here on the world's clock is the phone's.
     scene.serve(scene.bundle());
     scene.world.clock.back(2 * 86_400);
     scene.must_refuse(scene.world.pin(), VerifyError::Clock);
     scene.world.clock.pass(86_400);
-    scene.phone.sit_at_once(&scene.world).unwrap();
+    scene.phone.sit_at_once(scene.world).unwrap();
     assert!(!scene.phone.tipster().is_waiting(), "a day is forgiven");
     scene.world.clock.pass(86_400);
     scene.must_recover();
