@@ -1,7 +1,10 @@
 //! A desk of one or more devices as their machines run them: what they know is read back from their
 //! rows before every round, and a machine may stop at any save and before any request.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
@@ -47,9 +50,11 @@ impl Crew {
     }
 }
 
+type Kept = BTreeMap<Row, Vec<u8>>;
+
 /// One device.
 pub(crate) struct Machine {
-    rows: Rows,
+    rows: Kept,
     rng: ChaCha20Rng,
     log: LiveLog,
 }
@@ -67,7 +72,7 @@ impl Clone for Machine {
 
 /// Where the rows are, until the machine is off.
 struct Disk<'d> {
-    rows: &'d mut Rows,
+    rows: &'d mut Kept,
     left: &'d Cell<Option<u32>>,
 }
 
@@ -76,10 +81,12 @@ impl Keeper<Rows> for Disk<'_> {
         if !step(self.left) {
             return Err(KeepError);
         }
-        for row in rows {
-            self.rows.retain(|(name, _): &(Row, _)| *name != row.0);
-            if !row.1.is_empty() {
-                self.rows.push(row.clone());
+        for (name, bytes) in rows {
+            // Kept without wiping: unoptimised, that takes longer than everything else.
+            if bytes.is_empty() {
+                self.rows.remove(name);
+            } else {
+                self.rows.insert(*name, bytes.to_vec());
             }
         }
         Ok(())
@@ -88,8 +95,8 @@ impl Keeper<Rows> for Disk<'_> {
 
 impl RowKeeper for Disk<'_> {
     fn row(&mut self, row: Row) -> Result<Option<Zeroizing<Vec<u8>>>, KeepError> {
-        let found = self.rows.iter().find(|(name, _)| *name == row);
-        Ok(found.map(|(_, bytes)| bytes.clone()))
+        let found = self.rows.get(&row);
+        Ok(found.map(|bytes| bytes.clone().into()))
     }
 }
 
@@ -144,7 +151,7 @@ impl Shared for Program<'_> {
 
 impl Machine {
     fn begin(identity: Identity, seed: u64) -> Self {
-        let mut rows = Rows::new();
+        let mut rows = Kept::new();
         let left = Cell::new(None);
         let mut disk = Disk {
             rows: &mut rows,
@@ -160,7 +167,22 @@ impl Machine {
 
     /// What it knows.
     pub(crate) fn desk(&self) -> Desk {
-        Desk::from_rows(&self.rows).unwrap()
+        self.read(|_| true)
+    }
+
+    /// What it shows to people, which is read more quickly.
+    pub(crate) fn shown(&self) -> Desk {
+        self.read(|row| matches!(row, Row::Meta | Row::Case(_)))
+    }
+
+    fn read(&self, of: impl Fn(Row) -> bool) -> Desk {
+        let rows = self.rows.iter().filter(|(row, _)| of(**row));
+        let mut rows: Rows = rows.map(|(row, b)| (*row, b.clone().into())).collect();
+        let desk = Desk::from_rows(&rows).unwrap();
+        for (_, bytes) in &mut rows {
+            std::mem::take(&mut **bytes);
+        }
+        desk
     }
 
     /// Publishes, writes boards, empties the inbox, reads and appends to the log; `left` saves and
@@ -247,11 +269,11 @@ impl Office {
     }
 
     pub(crate) fn desks(&self) -> impl Iterator<Item = Desk> {
-        self.machines.iter().map(Machine::desk)
+        self.machines.iter().map(Machine::shown)
     }
 
     pub(crate) fn desk(&self, number: u8) -> Desk {
-        self.machines[self.place(number)].desk()
+        self.machines[self.place(number)].shown()
     }
 
     pub(crate) fn round(&mut self, number: u8, net: &mut Net, now: u64, left: Option<u32>) {
@@ -261,17 +283,17 @@ impl Office {
 
     /// Whether every device has the whole state.
     pub(crate) fn is_complete(&self) -> bool {
-        self.desks().all(|desk| desk.is_inside())
+        self.machines
+            .iter()
+            .all(|machine| machine.desk().is_inside())
     }
 
     /// Whether every device keeps the same bytes of every case.
     pub(crate) fn agrees(&self) -> bool {
         let mut all = self.machines.iter().map(|machine| {
-            let cases = machine.rows.iter();
-            let cases = cases.filter(|(row, _)| matches!(row, Row::Case(_)));
-            let mut cases: Vec<_> = cases.map(|(row, b)| (row.number(), b.clone())).collect();
-            cases.sort_by_key(|(number, _)| *number);
-            cases
+            let rows = machine.rows.iter();
+            let cases = rows.filter(|(row, _)| matches!(row, Row::Case(_)));
+            cases.collect::<Vec<_>>()
         });
         let first = all.next();
         all.all(|other| Some(other) == first)

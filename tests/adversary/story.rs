@@ -226,11 +226,15 @@ impl Story {
         self.office.round(device, &mut self.net, self.now, steps);
     }
 
+    /// What one has to say in the first turn, all have heard after the second.
     fn rounds(&mut self) {
-        for _ in 0..2 {
-            for device in (0..).take(self.office.machines.len()) {
-                self.round(device, None);
-            }
+        self.turn();
+        self.turn();
+    }
+
+    fn turn(&mut self) {
+        for device in (0..).take(self.office.machines.len()) {
+            self.round(device, None);
         }
     }
 
@@ -246,7 +250,7 @@ impl Story {
     }
 
     fn reply(&mut self, place: usize, parts: u8) {
-        let desk = self.office.machines[place].desk();
+        let desk = self.office.machines[place].shown();
         if let Some(number) = desk.cases().keys().next_back().copied() {
             let text = self.text("reply", parts);
             self.office.reply(place, number, &text, self.now);

@@ -49,11 +49,11 @@ impl Story {
     pub(super) fn end(&mut self) {
         self.net.become_well(self.now);
         self.is_well = true;
-        for _ in 0..PATIENCE {
+        for number in 0..PATIENCE {
             if self.is_settled() {
                 return self.say_goodbye();
             }
-            self.step();
+            self.step(number);
         }
         self.give_up();
     }
@@ -68,38 +68,43 @@ impl Story {
         panic!("no progress: the desk lacks {lacks:?}, the tipster {misses:?}, agreed: {agree}");
     }
 
-    fn step(&mut self) {
+    /// One opening, and what the desk does until the next one: as good as nothing where nothing
+    /// was posted, but for some cycle now and then.
+    fn step(&mut self, number: u32) {
+        let before = self.net.posts;
         self.open(MANY, None);
-        self.rounds();
-        self.now += NEW_SECONDS;
-        self.rounds();
+        if self.net.posts > before || number.is_multiple_of(4) {
+            self.rounds();
+            self.now += NEW_SECONDS;
+            self.turn();
+        }
         self.check();
     }
 
     /// One more text each way, whatever happened before.
     fn say_goodbye(&mut self) {
         self.write(1);
-        for _ in 0..PATIENCE {
+        for number in 0..PATIENCE {
             if self.is_settled() {
                 break;
             }
-            self.step();
+            self.step(number);
         }
         self.reply(self.office.machines.len() - 1, 2);
-        for _ in 0..PATIENCE {
+        for number in 0..PATIENCE {
             if self.is_settled() {
                 return self.fall_silent();
             }
-            self.step();
+            self.step(number);
         }
         self.give_up();
     }
 
     /// Where everything is said, a phone sends nothing but cover.
     fn fall_silent(&mut self) {
-        for _ in 0..PATIENCE {
+        for number in 0..PATIENCE {
             let before = self.net.posts;
-            self.step();
+            self.step(number);
             if self.net.posts == before || self.phone.keeps_nothing {
                 return;
             }
