@@ -4,7 +4,10 @@ use super::{
     net::Fate::{Dropped, Late},
     office::Crew,
     story::{
-        Op::{self, Copy, Days, Lose, Open, Relay, Release, Reply, Restore, Rounds, Wait, Write},
+        Op::{
+            self, Copy, Days, HidePages, Lose, LosePages, Open, Relay, Release, Reply, Restore,
+            Round, Rounds, Wait, Write,
+        },
         Story,
     },
 };
@@ -108,6 +111,25 @@ fn an_answer_on_both_pages_of_a_cycle() {
         Days(14),
     ];
     tell(&moved);
+}
+
+/// Between two writings of a page, the first of which was not answered, an answer had been given: it
+/// took the place of a filler, and the relay could tell which one it was.
+#[test]
+fn an_answer_to_a_page_that_is_written_again() {
+    let hidden = [HidePages(1), Wait, Wait, Round(0), Reply(0, 1), Rounds].repeat(8);
+    tell(&[&ANSWERED[..], &hidden].concat());
+}
+
+/// A drainer that took the boards over wrote pages anew that the one before had written, with
+/// fillers of its own.
+#[test]
+fn a_page_by_two_keepers() {
+    let mut ops = ANSWERED.to_vec();
+    ops.push(LosePages(12));
+    ops.extend([Wait, Wait, Round(0)].repeat(3));
+    ops.extend([Round(1), Round(1), Round(0)]);
+    tell(&ops);
 }
 
 /// A page whose writing was not answered was composed anew: the addresses that came again were those

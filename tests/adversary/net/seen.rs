@@ -1,6 +1,6 @@
 //! What must never cross a wire twice, whoever sent it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sotto_core::timetable::Due;
 use sotto_protocol::{
@@ -30,8 +30,9 @@ pub(crate) struct Sender {
 pub(crate) struct Witness {
     /// Every envelope a phone ever posted, by address.
     posted: HashMap<Address, (Vec<u8>, Sender)>,
-    /// Where each address of a board has stood.
+    /// Where each address of a board has stood, and the addresses of each page, in order.
     stood: HashMap<Address, Due>,
+    pages: BTreeMap<Due, Vec<Address>>,
     /// Encapsulations, and hashes of what they sealed.
     encapsulations: HashMap<Vec<u8>, Vec<u8>>,
     /// Headers and salts of log records, and the rest.
@@ -63,17 +64,28 @@ impl Witness {
         }
     }
 
-    /// No address stands on two pages or in two cycles, whichever device writes them.
+    /// No address stands on two pages or in two cycles, and a page that comes again shows those it
+    /// showed, whichever device writes it.
     pub(super) fn page(&mut self, due: Due, body: &[u8]) {
-        for envelope in body.as_chunks::<ENVELOPE_BYTES>().0 {
+        let envelopes = body.as_chunks::<ENVELOPE_BYTES>().0;
+        let addresses = envelopes.iter().map(|envelope| {
+            let envelope = Envelope::parse(envelope.to_vec());
+            envelope.unwrap().address()
+        });
+        let addresses: Vec<Address> = addresses.collect();
+        for (envelope, address) in envelopes.iter().zip(&addresses) {
             self.encapsulation(&envelope[ENCAPSULATED], envelope);
-            let address = Envelope::parse(envelope.to_vec()).unwrap().address();
-            let before = self.stood.insert(address, due);
+            let before = self.stood.insert(*address, due);
             assert!(
                 before.is_none_or(|before| before == due),
                 "an address stood in two places"
             );
         }
+        let before = self.pages.insert(due, addresses.clone());
+        assert!(
+            before.is_none_or(|before| before == addresses),
+            "a page that came again showed other addresses: {due:?}"
+        );
     }
 
     /// No log key seals two records with one salt at one position; no slot is used twice.
