@@ -1,5 +1,6 @@
-//! Both ends under an adversary in between: whatever it drops, doubles, delays and reorders, and
-//! wherever machines stop or are put back, both come to agree once the network is well again.
+//! Both ends, the desk with one to three devices, under an adversary in between: whatever it drops,
+//! doubles, delays and reorders, and wherever machines stop or are put back, all come to agree once
+//! the network is well again.
 
 mod found;
 mod line;
