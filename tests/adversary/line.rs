@@ -2,7 +2,7 @@
 
 use sotto_core::{desk::Identity, link::Link};
 use sotto_protocol::{
-    bundle::{BundleParts, Pin, day_of},
+    bundle::{BundleParts, Pin, Untrusted, day_of},
     dsse::Dsse,
     keys::SigningPublicKey,
     limits::DAY_SECONDS,
@@ -31,6 +31,8 @@ pub(crate) struct Line {
     signed: Dsse,
     /// As it is served to devices.
     pub(crate) roster: Vec<u8>,
+    /// `H(bundle)`, the same on every day.
+    pub(crate) hash: [u8; 32],
 }
 
 fn secret(seed: u8) -> SigningSecret {
@@ -84,14 +86,18 @@ impl Line {
             previous: None,
             devices,
         };
-        Self {
+        let mut line = Self {
             pin,
             roots: vec![signed(&roots(), &[1, 2])],
             certificate: signed(&certificate, &[2, 3]),
             signed: signed(&statement, &[LINE_KEY]),
             statement,
             roster: signed(&roster, &[LINE_KEY]).to_json(),
-        }
+            hash: [0; 32],
+        };
+        let bundle = Untrusted::parse(&line.bundle(&[], 0)).unwrap();
+        line.hash = bundle.verify_line(pin, 0).unwrap().hash;
+        line
     }
 
     /// What everybody is shown at `now`: of the desk's statements that of today, or the latest

@@ -22,6 +22,8 @@ impl Story {
         }
         for desk in self.office.desks() {
             assert!(desk.cases().len() <= 1, "one person became two cases");
+            let is_alarmed = desk.cases().values().any(Case::is_foreign);
+            assert!(!is_alarmed, "an alarm about keys everybody was shown");
             let entries = desk.cases().values().flat_map(Case::entries);
             let mut seen = BTreeSet::new();
             for entry in entries {
