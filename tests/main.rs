@@ -17,6 +17,7 @@ mod indistinguishable;
 mod journeys;
 mod keeping;
 mod memory;
+mod metrics;
 mod privacy;
 mod programs;
 mod published;

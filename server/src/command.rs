@@ -189,13 +189,14 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let (stop, stopped) = watch::channel(());
     let signals = signals()?;
     let app = http::app(Arc::clone(&relay), bounds);
-    let probes = http::health(Arc::clone(&relay));
+    let probes = http::health(Arc::clone(&relay), durability);
+    let metrics = Arc::clone(relay.metrics());
     telemetry::started(durability);
     tokio::select! {
         _ = async {
             tokio::join!(
-                serve::serve(public, app, connections, told(stopped.clone())),
-                serve::serve(health, probes, connections, told(stopped)),
+                serve::serve(public, app, connections, metrics, told(stopped.clone())),
+                serve::serve(health, probes, connections, Arc::default(), told(stopped)),
                 async {
                     signals.await;
                     telemetry::stopping();
@@ -203,7 +204,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
                 },
             )
         } => {}
-        () = tasks::sweep(relay) => {}
+        () = tasks::sweep(Arc::clone(&relay)) => {}
+        () = tasks::publish(relay, &SystemClock) => {}
     }
     telemetry::stopped();
     Ok(())

@@ -1,6 +1,10 @@
-//! Everything the relay ever writes into a log. SECURITY.md repeats this list; a test compares them.
+//! Everything the relay ever writes into a log ([`EVENTS`]) and counts ([`metrics::METRICS`]).
+//! SECURITY.md repeats both lists; a test compares them.
 //!
 //! No event carries anything of a request: no address, header, path, id, size or time of one.
+
+mod exposition;
+pub mod metrics;
 
 use tracing::{Level, event};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
@@ -35,12 +39,7 @@ pub fn install(format: LogFormat) {
 
 /// The relay takes requests.
 pub fn started(durability: Durability) {
-    let durability = match durability {
-        Durability::Synced => "every message is on disk before it is acknowledged",
-        Durability::EverySecond => "a crash of the store's machine may lose the last second",
-        Durability::Unknown => "written ahead; how often it is synced is not visible from here",
-        Durability::Volatile => "IN MEMORY ONLY: a restart of the store loses every message",
-    };
+    let durability = durability.words();
     event!(target: "sotto", Level::INFO, durability, "started");
 }
 
