@@ -3,6 +3,7 @@
 mod adversary;
 mod architecture;
 mod attachments;
+mod backups;
 mod bounds;
 mod bundle;
 mod code;

@@ -72,7 +72,11 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Full => Self::Busy,
             StoreError::Incarnation | StoreError::Conflict => Self::Conflict,
-            StoreError::Unavailable | StoreError::Corrupt | StoreError::Evicts => {
+            StoreError::Unavailable
+            | StoreError::Corrupt
+            | StoreError::Newer
+            | StoreError::Foreign
+            | StoreError::Evicts => {
                 crate::telemetry::store_failed(error);
                 Self::Unavailable
             }

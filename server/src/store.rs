@@ -4,7 +4,9 @@
 //! again. Time is an argument. Contents are opaque here; what may be stored is decided in `relay`.
 //! The contract below is tested on every backend by `tests/store.rs`.
 
+pub mod backup;
 mod embedded;
+pub mod format;
 mod redis;
 
 use std::fmt;
@@ -111,6 +113,16 @@ pub enum StoreError {
     /// What was read back is not what was written.
     #[error("the store holds something this relay did not write")]
     Corrupt,
+    /// Its layout is of a version this relay does not know yet.
+    #[error(
+        "the store was written by a newer sotto-relay; run that version, or restore a backup into a new store"
+    )]
+    Newer,
+    /// It carries no version that ever was.
+    #[error(
+        "the store carries no format number that a sotto-relay ever wrote; name an empty place, or the right one"
+    )]
+    Foreign,
     /// The store is set up to throw messages away when it is full.
     #[error("the store evicts keys when full; set Redis's maxmemory-policy to noeviction")]
     Evicts,

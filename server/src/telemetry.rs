@@ -23,6 +23,8 @@ pub const EVENTS: &[(&str, &[&str])] = &[
     ("sweep failed", &["code"]),
     ("connections full", &[]),
     ("accept failed", &[]),
+    ("backup taken", &[]),
+    ("backup failed", &[]),
 ];
 
 /// Installs the subscriber. Nothing of other crates passes it.
@@ -67,4 +69,12 @@ pub(crate) fn connections_full() {
 
 pub(crate) fn accept_failed() {
     event!(target: "sotto", Level::WARN, "accept failed");
+}
+
+pub(crate) fn backup_taken() {
+    event!(target: "sotto", Level::INFO, "backup taken");
+}
+
+pub(crate) fn backup_failed() {
+    event!(target: "sotto", Level::WARN, "backup failed");
 }
