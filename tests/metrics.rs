@@ -136,6 +136,9 @@ fn metrics_are_those_of_the_list() {
     operator.publish();
     let after = series(&operator.metrics());
     assert_eq!(before, after);
+    let ends = &after["sotto_store_append_seconds_bucket"]["le"];
+    let named: BTreeSet<&str> = ends.iter().map(String::as_str).collect();
+    assert_eq!(named, ["+Inf", "0.001", "0.01", "0.1", "1", "5"].into());
     let mut found: Vec<(String, Vec<String>)> = Vec::new();
     for (name, labels) in after {
         let labels: Vec<String> = labels.into_keys().collect();

@@ -212,7 +212,13 @@ impl Values {
             }
             Self::Histogram { seconds, buckets } => {
                 let count = buckets.iter().map(|(_, count)| count).sum();
-                metric.encode_histogram::<NoLabelSet>(*seconds, count, buckets, None)
+                // The last one, without an end, is written from the count.
+                let ends: Vec<(f64, u64)> = buckets
+                    .iter()
+                    .copied()
+                    .filter(|(end, _)| end.is_finite())
+                    .collect();
+                metric.encode_histogram::<NoLabelSet>(*seconds, count, &ends, None)
             }
         }
     }

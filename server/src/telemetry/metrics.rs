@@ -165,7 +165,7 @@ impl Metrics {
                 requests.push((kind, outcome, rounded(outcome, count(value))));
             }
         }
-        let ends = BUCKETS.into_iter().chain([f64::MAX]);
+        let ends = BUCKETS.into_iter().chain([f64::INFINITY]);
         let appends = ends.zip(self.appends.iter().map(|n| down(count(n))));
         let open = self.open.load(Ordering::Relaxed);
         let peak = self.peak.swap(open, Ordering::Relaxed);
