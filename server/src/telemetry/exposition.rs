@@ -34,10 +34,8 @@ struct Row {
 enum Values {
     Counters(Vec<(Vec<Label>, u64)>),
     Gauges(Vec<(Vec<Label>, u64)>),
-    Histogram {
-        seconds: f64,
-        buckets: Vec<(f64, u64)>,
-    },
+    /// By the upper ends of buckets, the last of which has none.
+    Histogram(Vec<(f64, u64)>),
 }
 
 type Label = (&'static str, &'static str);
@@ -54,11 +52,6 @@ fn counted(shown: &Shown) -> Vec<Row> {
         let labels = vec![("kind", kind.name()), ("outcome", *outcome)];
         (labels, *count)
     });
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "seconds since the start are few"
-    )]
-    let seconds = shown.append_seconds as f64;
     vec![
         Row {
             name: "sotto_requests",
@@ -68,10 +61,7 @@ fn counted(shown: &Shown) -> Vec<Row> {
         Row {
             name: "sotto_store_append_seconds",
             help: "How long the store took to make an envelope durable, in steps of 100",
-            values: Values::Histogram {
-                seconds,
-                buckets: shown.appends.clone(),
-            },
+            values: Values::Histogram(shown.appends.clone()),
         },
     ]
 }
@@ -186,7 +176,7 @@ impl Collector for Rows {
             let kind = match row.values {
                 Values::Counters(_) => MetricType::Counter,
                 Values::Gauges(_) => MetricType::Gauge,
-                Values::Histogram { .. } => MetricType::Histogram,
+                Values::Histogram(_) => MetricType::Histogram,
             };
             let metric = encoder.encode_descriptor(row.name, row.help, None, kind)?;
             row.values.encode_into(metric)?;
@@ -210,16 +200,21 @@ impl Values {
                 }
                 Ok(())
             }
-            Self::Histogram { seconds, buckets } => {
+            Self::Histogram(buckets) => {
                 let count = buckets.iter().map(|(_, count)| count).sum();
-                // The last one, without an end, is written from the count.
-                let ends: Vec<(f64, u64)> = buckets
-                    .iter()
-                    .copied()
-                    .filter(|(end, _)| end.is_finite())
-                    .collect();
-                metric.encode_histogram::<NoLabelSet>(*seconds, count, &ends, None)
+                let ends = buckets.iter().copied();
+                let ends: Vec<(f64, u64)> = ends.filter(|(end, _)| end.is_finite()).collect();
+                metric.encode_histogram::<NoLabelSet>(bound(&ends), count, &ends, None)
             }
         }
     }
+}
+
+/// What the shown buckets add up to at most. The exact sum would tell of a single slow append.
+fn bound(buckets: &[(f64, u64)]) -> f64 {
+    let seconds = buckets.iter().map(|(end, count)| {
+        let count = u32::try_from(*count).unwrap_or(u32::MAX);
+        end * f64::from(count)
+    });
+    seconds.sum()
 }

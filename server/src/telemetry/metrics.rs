@@ -102,7 +102,6 @@ pub struct State {
 pub struct Metrics {
     requests: [[AtomicU64; OUTCOMES.len()]; Kind::ALL.len()],
     appends: [AtomicU64; BUCKETS.len() + 1],
-    append_micros: AtomicU64,
     open: AtomicUsize,
     peak: AtomicUsize,
     backup: AtomicU64,
@@ -115,7 +114,6 @@ pub(super) struct Shown {
     pub(super) state: State,
     pub(super) requests: Vec<(Kind, &'static str, u64)>,
     pub(super) appends: Vec<(f64, u64)>,
-    pub(super) append_seconds: u64,
     pub(super) peak: u64,
     pub(super) backup: u64,
 }
@@ -140,8 +138,6 @@ impl Metrics {
         if let Some(count) = self.appends.get(bucket.unwrap_or(BUCKETS.len())) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.append_micros.fetch_add(micros, Ordering::Relaxed);
     }
 
     /// A backup was taken.
@@ -179,7 +175,6 @@ impl Metrics {
             },
             requests,
             appends: appends.collect(),
-            append_seconds: count(&self.append_micros) / 1_000_000,
             peak: down(peak as u64),
             backup: backup - backup % PUBLISH_SECONDS,
         };
