@@ -86,6 +86,10 @@ fn crates_depend_in_one_direction() {
             "sotto-tests",
             &["sotto-core", "sotto-protocol", "sotto-relay"],
         ),
+        (
+            "sotto-benches",
+            &["sotto-core", "sotto-protocol", "sotto-relay", "sotto-tests"],
+        ),
         ("sotto-wasm-tests", &["sotto-core", "sotto-protocol"]),
         ("sotto-traced", &["sotto-protocol"]),
         ("xtask", &[]),

@@ -6,6 +6,7 @@
     reason = "a command-line tool speaks on its standard outputs"
 )]
 
+mod bench;
 mod clock;
 mod count;
 mod demo;
@@ -60,6 +61,11 @@ enum Task {
     Soak,
     /// See a line at work on this machine: a relay, a desk and a tipster
     Demo(demo::Options),
+    /// Measure the goals for speed and size, each beside a peer that does the same
+    ///
+    /// Builds what is released, writes `target/bench/ratios.json` and the generated part of
+    /// BENCHMARKS.md. Takes a quarter of an hour.
+    Bench(bench::Options),
     /// Write the vectors in `protocol/vectors` and the examples of SPEC 7 anew
     Vectors {
         /// Only compare: what stands there must be what would be written, and nothing may have
@@ -90,6 +96,7 @@ fn perform(task: Task) -> anyhow::Result<ExitCode> {
         Task::Test { only, .. } => Ok(suite::run(GATES, &only)),
         Task::Soak => Ok(soak::run()),
         Task::Demo(options) => demo::run(options),
+        Task::Bench(options) => bench::run(options),
         Task::Vectors { check } => vectors::run(check),
     }
 }

@@ -1,0 +1,29 @@
+//! The one place that looks at a real clock.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Now, to subtract from.
+#[expect(clippy::disallowed_methods, reason = "a measurement is of real time")]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// Unix seconds, for statements that a real relay has to believe.
+#[expect(clippy::disallowed_methods, reason = "real programs run in real time")]
+pub fn unix() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
+}
+
+/// Waits for something a program does by itself.
+#[expect(clippy::disallowed_methods, reason = "real programs run in real time")]
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// Seconds that something takes.
+pub fn seconds(work: impl FnOnce()) -> f64 {
+    let begun = now();
+    work();
+    begun.elapsed().as_secs_f64()
+}
