@@ -8,10 +8,10 @@ use tempfile::TempDir;
 
 use crate::{
     clock,
-    intake::{self, posts},
+    intake::posts,
     line::Line,
     load,
-    measure::{Effort, Samples},
+    measure::{Effort, Samples, alternate},
     memory::Crowd,
     pages,
     peer::Kind,
@@ -50,63 +50,59 @@ fn keep(
     all.insert(name, curves.collect());
 }
 
-/// Posts a second against connections, one in flight on each.
+/// Posts a second against connections, one in flight on each. Every sample begins with an empty store.
 fn intake(effort: Effort) -> plot::Plot {
     let line = Line::make(10);
     let requests = posts(&line);
-    let everysec = RedisServer::start(AppendFsync::EverySecond);
-    let always = RedisServer::start(AppendFsync::Always);
-    let servers = [
-        ("axum, body dropped", Server::peer(Kind::Intake), None),
-        (
-            "Redis, everysec",
-            Server::relay(&line, Storage::Redis(&everysec, 2)),
-            Some(&everysec),
-        ),
-        (
-            "Redis, always",
-            Server::relay(&line, Storage::Redis(&always, 64)),
-            Some(&always),
-        ),
-        (
-            "embedded store",
-            Server::relay(&line, Storage::Embedded),
-            None,
-        ),
-    ];
+    let bare = Server::peer(Kind::Intake);
+    let run = |server: &Server, connections| {
+        load::run(
+            server.address,
+            &requests,
+            connections,
+            effort.seconds,
+            || (),
+        )
+        .rate()
+    };
+    let through_redis = |fsync, multiplexed, connections| {
+        let redis = RedisServer::start(fsync);
+        let relay = Server::relay(&line, Storage::Redis(&redis, multiplexed));
+        run(&relay, connections)
+    };
     let mut points: [Points; 4] = Default::default();
-    for connections in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] {
-        for ((_, server, redis), points) in servers.iter().zip(&mut points) {
-            let samples = (0..effort.rounds.min(3)).map(|_| {
-                begin_empty(&line, server, *redis);
-                let seconds = effort.seconds;
-                load::run(server.address, &requests, connections, seconds, || ()).rate()
-            });
-            let rate = Samples(samples.collect()).median();
+    for connections in [1, 4, 16, 64, 128, 256, 512] {
+        let rates = alternate(
+            effort.rounds.min(3),
+            [
+                &mut || run(&bare, connections),
+                &mut || through_redis(AppendFsync::EverySecond, 2, connections),
+                &mut || through_redis(AppendFsync::Always, 64, connections),
+                &mut || run(&Server::relay(&line, Storage::Embedded), connections),
+            ],
+        );
+        for (points, rates) in points.iter_mut().zip(rates) {
+            let rate = Samples(rates).median();
             println!("intake, {connections} connections: {rate:.0}/s");
             points.push((connections as f64, rate));
         }
     }
-    let styles = [Style::Peer, Style::Ours(0), Style::Ours(1), Style::Ours(2)];
-    let names = servers.iter().map(|(name, _, _)| *name);
+    let curves = [
+        ("axum, body dropped", Style::Peer),
+        ("Redis, appendfsync everysec", Style::Ours(0)),
+        ("Redis, appendfsync always", Style::Ours(1)),
+        ("embedded store", Style::Ours(2)),
+    ];
     plot::Plot {
         legend: SeriesLabelPosition::LowerRight,
         title: "Intake: envelopes a second against connections",
         x: Axis::log("connections, one request in flight on each", 1.0, 512.0),
         y: Axis::log("envelopes a second", 100.0, 100_000.0),
-        curves: names
+        curves: curves
+            .into_iter()
             .zip(points)
-            .zip(styles)
-            .map(|((name, points), style)| Curve::new(name, style, points))
+            .map(|((name, style), points)| Curve::new(name, style, points))
             .collect(),
-    }
-}
-
-/// A Redis loses the line with everything else.
-fn begin_empty(line: &Line, server: &Server, redis: Option<&RedisServer>) {
-    if let Some(redis) = redis {
-        intake::empty(redis);
-        line.publish(server.address);
     }
 }
 

@@ -1,11 +1,10 @@
 //! Durable intake through the whole gateway, beside drivers without one and a server without a store.
 
-use std::{cell::RefCell, time::Duration};
+use std::cell::RefCell;
 
 use sotto_tests::redis::{AppendFsync, RedisServer};
 
 use crate::{
-    clock,
     line::{self, Line},
     load::{self, Requests},
     measure::{Effort, Measured, alternate},
@@ -28,8 +27,6 @@ pub fn posts(line: &Line) -> Requests {
 pub fn everysec(effort: Effort) -> Vec<Measured> {
     let line = Line::make(1);
     let requests = posts(&line);
-    let redis = RedisServer::start(AppendFsync::EverySecond);
-    let relay = Server::relay(&line, Storage::Redis(&redis, 2));
     let bare = Server::peer(Kind::Intake);
     let envelope = line::envelope(line.pin.line);
     let (ours_cpu, bare_cpu) = (RefCell::default(), RefCell::default());
@@ -37,12 +34,12 @@ pub fn everysec(effort: Effort) -> Vec<Measured> {
         effort.rounds,
         [
             &mut || {
-                empty(&redis);
-                line.publish(relay.address);
+                let redis = RedisServer::start(AppendFsync::EverySecond);
+                let relay = Server::relay(&line, Storage::Redis(&redis, 2));
                 under_load(&relay, &requests, (64, effort.seconds), &ours_cpu)
             },
             &mut || {
-                empty(&redis);
+                let redis = RedisServer::start(AppendFsync::EverySecond);
                 raw::redis(&redis, 2, 64, effort.seconds, &envelope).rate()
             },
             &mut || under_load(&bare, &requests, (64, effort.seconds), &bare_cpu),
@@ -64,17 +61,15 @@ pub fn everysec(effort: Effort) -> Vec<Measured> {
 pub fn always(effort: Effort) -> Vec<Measured> {
     let line = Line::make(2);
     let requests = posts(&line);
-    let redis = RedisServer::start(AppendFsync::Always);
-    let relay = Server::relay(&line, Storage::Redis(&redis, 64));
     let bare = Server::peer(Kind::Intake);
     let envelope = line::envelope(line.pin.line);
     let ours = |in_flight| {
-        empty(&redis);
-        line.publish(relay.address);
+        let redis = RedisServer::start(AppendFsync::Always);
+        let relay = Server::relay(&line, Storage::Redis(&redis, 64));
         load::run(relay.address, &requests, in_flight, effort.seconds, || ()).rate()
     };
     let raw = |in_flight| {
-        empty(&redis);
+        let redis = RedisServer::start(AppendFsync::Always);
         raw::redis(&redis, 64, in_flight, effort.seconds, &envelope).rate()
     };
     let [ours_64, raw_64] = alternate(effort.rounds, [&mut || ours(64), &mut || raw(64)]);
@@ -130,29 +125,4 @@ fn under_load(
     let used = server.cpu() - before;
     cpu.borrow_mut().push(used * 1e6 / tally.done as f64);
     tally.rate()
-}
-
-/// Both sides find an empty Redis whose log on disk is not being rewritten.
-pub fn empty(redis: &RedisServer) {
-    let mut connection = redis.connection();
-    let mut ask = |command: &str, arguments: &[&str]| {
-        let answer: redis::Value = redis::cmd(command)
-            .arg(arguments)
-            .query(&mut connection)
-            .unwrap();
-        answer
-    };
-    ask("CONFIG", &["SET", "auto-aof-rewrite-percentage", "0"]);
-    ask("FLUSHALL", &["SYNC"]);
-    ask("BGREWRITEAOF", &[]);
-    let mut is_busy = || {
-        let info: String = redis::cmd("INFO")
-            .arg("persistence")
-            .query(&mut connection)
-            .unwrap();
-        !info.contains("aof_rewrite_in_progress:0") || !info.contains("aof_rewrite_scheduled:0")
-    };
-    while is_busy() {
-        clock::pause(Duration::from_millis(10));
-    }
 }

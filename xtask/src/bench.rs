@@ -30,7 +30,15 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
 }
 
 fn measure(options: &Options) -> Step {
-    let mut words = vec!["bench", "--locked", "-p", "sotto-benches", "--"];
+    let mut words = vec![
+        "bench",
+        "--locked",
+        "-p",
+        "sotto-benches",
+        "--bench",
+        "goals",
+        "--",
+    ];
     if options.quick {
         words.push("--quick");
     }
