@@ -124,11 +124,12 @@ impl Relay {
             page,
             cycle: served.cycle,
         };
-        // Made whether needed or not: an empty page takes as long as a written one.
-        let fill = header.fill(self.secrets.fill(), line);
+        // Pages that nobody wrote cost the same among themselves: of an unknown line, of a board that
+        // was never written, beyond its end. That a page was written is told by its cycle and by the
+        // desk's statement, so there is nothing to hide in making the filler for it as well.
         Ok(match served.body {
             Some(body) => header.with_body(&body),
-            None => header.with_body(&fill),
+            None => header.with_body(&header.fill(self.secrets.fill(), line)),
         })
     }
 
