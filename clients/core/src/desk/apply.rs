@@ -214,7 +214,7 @@ impl Desk {
         let place = self.membership.place(self.line());
         let opened = open_prekey(slot, (day, device), self.identity.sealing(), place);
         if let Ok(secret) = opened {
-            self.prekeys.secrets.insert(day, secret);
+            self.prekeys.secrets.insert(day, secret.into());
             self.changed.insert(Row::Meta);
         }
     }

@@ -1,11 +1,12 @@
 //! Prekeys: one per UTC day, published ahead, erased when nothing can need them any more.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use rand_core::CryptoRng;
 use sotto_protocol::id::Board;
 use sotto_protocol::{
     bundle::{Published, day_of},
+    keys::SealingPublicKey,
     limits::{DAY_SECONDS, MAX_PAGES, PREKEY_DAYS_AHEAD, PREKEY_GRACE_DAYS, PREKEY_KEEP_DAYS},
     log::seal_prekey,
     secret::SealingSecret,
@@ -18,10 +19,32 @@ use super::{
     event::Event,
 };
 
+/// A private half, and the public one once it was needed: expanding it is a third of opening.
+#[derive(Debug)]
+pub(super) struct Prekey {
+    pub(super) secret: SealingSecret,
+    public: OnceLock<SealingPublicKey>,
+}
+
+impl From<SealingSecret> for Prekey {
+    fn from(secret: SealingSecret) -> Self {
+        Self {
+            secret,
+            public: OnceLock::new(),
+        }
+    }
+}
+
+impl Prekey {
+    pub(super) fn public(&self) -> &SealingPublicKey {
+        self.public.get_or_init(|| self.secret.public())
+    }
+}
+
 /// Private halves, and what was last published.
 #[derive(Debug)]
 pub(super) struct Prekeys {
-    pub(super) secrets: BTreeMap<u32, SealingSecret>,
+    pub(super) secrets: BTreeMap<u32, Prekey>,
     pub(super) serial: u64,
     /// The UTC day of the last publication; 0 before the first.
     pub(super) published: u32,
@@ -137,7 +160,7 @@ impl Desk {
             }
             let secret = SealingSecret::make(rng);
             if self.membership.is_alone() {
-                self.prekeys.secrets.insert(day, secret);
+                self.prekeys.secrets.insert(day, secret.into());
                 self.changed.insert(Row::Meta);
                 continue;
             }
@@ -162,7 +185,7 @@ impl Desk {
     }
 
     fn statement(&self, day: u32, now: u64) -> Option<DeskStatement> {
-        let prekey = self.prekeys.secrets.get(&day)?.public();
+        let prekey = self.prekeys.secrets.get(&day)?.public().clone();
         let end = u64::from(day).saturating_add(1 + PREKEY_GRACE_DAYS);
         Some(DeskStatement {
             line: self.line(),
@@ -178,7 +201,7 @@ impl Desk {
     }
 
     /// The prekeys an envelope sealed on `day` (mod 256) may be for, likeliest first.
-    pub(super) fn prekeys_of(&self, day: u8, now: u64) -> Vec<SealingSecret> {
+    pub(super) fn prekeys_of(&self, day: u8, now: u64) -> Vec<&Prekey> {
         let today = day_of(now);
         let age = today.to_le_bytes()[0].wrapping_sub(day);
         // A phone's clock may be a day ahead.
@@ -190,7 +213,7 @@ impl Desk {
         let secrets = &self.prekeys.secrets;
         let before = secrets.range(..=sealed).rev().take(2);
         let after = secrets.range(sealed.saturating_add(1)..).take(1);
-        before.chain(after).map(|(_, key)| key.clone()).collect()
+        before.chain(after).map(|(_, key)| key).collect()
     }
 
     /// At the latest, also where the inbox is never found empty: once the relay holds nothing that

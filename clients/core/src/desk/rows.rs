@@ -218,7 +218,9 @@ impl Desk {
         let out = out.u64(self.used).u8(u8::from(self.owes_cursor));
         let out = count(out, prekeys.secrets.len());
         let secrets = prekeys.secrets.iter();
-        let out = secrets.fold(out, |out, (day, key)| out.u32(*day).bytes(key.as_bytes()));
+        let out = secrets.fold(out, |out, (day, key)| {
+            out.u32(*day).bytes(key.secret.as_bytes())
+        });
         Zeroizing::new(prekeys.presence.write(out).finish())
     }
 
@@ -254,7 +256,7 @@ impl Desk {
         desk.used = from.u64()?;
         desk.owes_cursor = flag(from)?;
         let secrets = read_list(from, |from| {
-            Ok((from.u32()?, SealingSecret::from_bytes(from.array()?)))
+            Ok((from.u32()?, SealingSecret::from_bytes(from.array()?).into()))
         })?;
         desk.prekeys = Prekeys {
             secrets: secrets.into_iter().collect(),

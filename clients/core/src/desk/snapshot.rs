@@ -52,10 +52,10 @@ impl Desk {
         };
         let place = self.membership.place(self.line());
         let all = self.prekeys.secrets.iter();
-        let sealed = all.filter_map(|(day, secret)| {
+        let sealed = all.filter_map(|(day, key)| {
             Some((
                 *day,
-                seal_prekey(secret, (*day, device), receiver, place, rng)?,
+                seal_prekey(&key.secret, (*day, device), receiver, place, rng)?,
             ))
         });
         sealed.collect()
@@ -79,7 +79,10 @@ impl Desk {
         for (day, sealed) in prekeys {
             let opened = open_prekey(&sealed, (day, device), self.identity.sealing(), place);
             if let Ok(secret) = opened {
-                self.prekeys.secrets.entry(day).or_insert(secret);
+                self.prekeys
+                    .secrets
+                    .entry(day)
+                    .or_insert_with(|| secret.into());
             }
         }
         reader.finish()?;
