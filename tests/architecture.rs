@@ -349,6 +349,7 @@ fn the_project_speaks_of_itself_alone() {
         "SPEC.md",
         "CHANGELOG.md",
         "CAPACITY.md",
+        "BENCHMARKS.md",
         "docs/operating.md",
     ] {
         let text = read(document);

@@ -21,6 +21,13 @@ pub fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
+/// Seconds of processor that this thread has used.
+pub fn processor() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let nanoseconds = text.split(' ').next().unwrap().parse::<f64>();
+    nanoseconds.unwrap() / 1e9
+}
+
 /// Seconds that something takes.
 pub fn seconds(work: impl FnOnce()) -> f64 {
     let begun = now();

@@ -52,15 +52,19 @@ pub fn open(effort: Effort) -> Vec<Measured> {
     let seconds = (0..effort.rounds.min(5)).map(|_| {
         let mut desk = Desk::from_rows(&machine.memory.kept().to_vec()).unwrap();
         let rng = &mut ChaCha20Rng::seed_from_u64(2);
-        let seconds = clock::seconds(|| {
-            for page in &pages {
-                desk.take(page, now, rng).save(&mut Nowhere).unwrap();
-            }
-        });
+        let before = clock::processor();
+        for page in &pages {
+            desk.take(page, now, rng).save(&mut Nowhere).unwrap();
+        }
+        let seconds = clock::processor() - before;
         assert_eq!(desk.cases().len(), usize::try_from(tips).unwrap());
         seconds * f64::from(TIPS) / f64::from(tips)
     });
-    vec![Measured::alone("desk_open_5000_s", "s", seconds.collect())]
+    vec![Measured::alone(
+        "desk_open_5000_s",
+        "s of processor",
+        seconds.collect(),
+    )]
 }
 
 struct Nowhere;

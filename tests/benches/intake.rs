@@ -112,7 +112,7 @@ pub fn embedded(effort: Effort) -> Vec<Measured> {
 }
 
 /// The rate; pushes microseconds of the server's processor time per answer.
-fn under_load(
+pub fn under_load(
     server: &Server,
     requests: &Requests,
     (in_flight, seconds): (usize, f64),

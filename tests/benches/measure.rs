@@ -16,8 +16,8 @@ pub struct Effort {
 impl Effort {
     /// For numbers that are written down.
     pub const FULL: Self = Self {
-        rounds: 9,
-        seconds: 1.5,
+        rounds: 7,
+        seconds: 1.0,
         scale: 1,
     };
     /// About a minute for everything.
