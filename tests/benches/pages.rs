@@ -1,6 +1,6 @@
 //! Reading pages: what a phone does to see whether there is an answer.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{cell::RefCell, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
@@ -16,8 +16,9 @@ use tokio::task::JoinSet;
 
 use crate::{
     clock,
+    intake::under_load,
     line::{self, Line},
-    load::{self, Requests},
+    load::Requests,
     measure::{Effort, Measured, alternate},
     peer::Kind,
     process::{Server, Storage},
@@ -36,16 +37,24 @@ pub fn read(effort: Effort) -> Vec<Measured> {
     let relay = Server::relay(&line, Storage::File(&file));
     let bare = Server::peer(Kind::Pages);
     let requests = requests(&line, PAGES);
-    let run = |server: &Server| {
-        load::run(server.address, &requests, IN_FLIGHT, effort.seconds, || ()).rate()
-    };
-    let [ours, axum] = alternate(effort.rounds, [&mut || run(&relay), &mut || run(&bare)]);
-    vec![Measured::ratio(
-        "page_read_vs_static",
-        "pages/s",
-        ours,
-        axum,
-    )]
+    let (ours_cpu, bare_cpu) = (RefCell::default(), RefCell::default());
+    let load = (IN_FLIGHT, effort.seconds);
+    let [ours, axum] = alternate(
+        effort.rounds,
+        [
+            &mut || under_load(&relay, &requests, load, &ours_cpu),
+            &mut || under_load(&bare, &requests, load, &bare_cpu),
+        ],
+    );
+    vec![
+        Measured::ratio("page_read_vs_static", "pages/s", ours, axum),
+        Measured::ratio(
+            "cpu_page_read_vs_static",
+            "us of processor per page",
+            ours_cpu.into_inner(),
+            bare_cpu.into_inner(),
+        ),
+    ]
 }
 
 /// Random pages of *new*.
