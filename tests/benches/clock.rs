@@ -22,15 +22,15 @@ pub fn pause(time: Duration) {
 }
 
 /// Seconds of processor that this thread has used.
-pub fn processor() -> f64 {
+fn processor() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     let nanoseconds = text.split(' ').next().unwrap().parse::<f64>();
     nanoseconds.unwrap() / 1e9
 }
 
-/// Seconds that something takes.
-pub fn seconds(work: impl FnOnce()) -> f64 {
-    let begun = now();
+/// Seconds of processor that something takes on this thread; who else is running hardly matters.
+pub fn used(work: impl FnOnce()) -> f64 {
+    let before = processor();
     work();
-    begun.elapsed().as_secs_f64()
+    processor() - before
 }

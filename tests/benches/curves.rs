@@ -175,7 +175,7 @@ fn lookup_cost() -> f64 {
     let mine: std::collections::BTreeSet<[u8; 32]> = (0..64).map(|i| [i; 32]).collect();
     let page: Vec<[u8; 32]> = (0..8).map(|i| [200 + i; 32]).collect();
     let times = 10_000;
-    let seconds = clock::seconds(|| {
+    let seconds = clock::used(|| {
         for _ in 0..times {
             let found = page.iter().filter(|address| mine.contains(*address));
             std::hint::black_box(found.count());

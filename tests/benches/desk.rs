@@ -52,11 +52,11 @@ pub fn open(effort: Effort) -> Vec<Measured> {
     let seconds = (0..effort.rounds.min(5)).map(|_| {
         let mut desk = Desk::from_rows(&machine.memory.kept().to_vec()).unwrap();
         let rng = &mut ChaCha20Rng::seed_from_u64(2);
-        let before = clock::processor();
-        for page in &pages {
-            desk.take(page, now, rng).save(&mut Nowhere).unwrap();
-        }
-        let seconds = clock::processor() - before;
+        let seconds = clock::used(|| {
+            for page in &pages {
+                desk.take(page, now, rng).save(&mut Nowhere).unwrap();
+            }
+        });
         assert_eq!(desk.cases().len(), usize::try_from(tips).unwrap());
         seconds * f64::from(TIPS) / f64::from(tips)
     });

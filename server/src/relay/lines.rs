@@ -61,13 +61,40 @@ pub(super) struct Lines {
 
 #[derive(Debug, Default)]
 struct Kept {
-    lines: BTreeMap<LineId, (u64, Arc<Line>)>,
+    lines: BTreeMap<LineId, KeptLine>,
     /// How often anything was forgotten.
     changes: u64,
 }
 
+#[derive(Debug)]
+struct KeptLine {
+    /// When it was read.
+    at: u64,
+    /// When somebody last went to read it anew.
+    renewing: u64,
+    state: Arc<Line>,
+}
+
 /// A put through another relay process of the same store is seen after this long.
 const KEEP_SECONDS: u64 = 2;
+/// How much longer while one request reads it anew: otherwise, every two seconds, each request in
+/// progress would verify the same signatures.
+const RENEW_SECONDS: u64 = 2;
+
+impl KeptLine {
+    /// Whether it may be used as it is. The first one each second to whom it may not renews it.
+    fn is_fresh(&mut self, now: u64) -> bool {
+        let Some(age) = now.checked_sub(self.at) else {
+            return false;
+        };
+        let is_renewed = self.renewing == now && age <= KEEP_SECONDS + RENEW_SECONDS;
+        if age <= KEEP_SECONDS || is_renewed {
+            return true;
+        }
+        self.renewing = now;
+        false
+    }
+}
 
 impl Lines {
     pub(super) const fn new(pins: BTreeMap<LineId, Pin>) -> Self {
@@ -90,14 +117,14 @@ impl Lines {
 
     /// What is kept of a line, or the number of changes so far for [`Self::keep`].
     fn kept(&self, line: LineId, now: u64) -> Result<Arc<Line>, u64> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = kept
-            .lines
-            .get(&line)
-            .filter(|(at, _)| (*at..=at.saturating_add(KEEP_SECONDS)).contains(&now));
-        fresh
-            .map(|(_, state)| Arc::clone(state))
-            .ok_or(kept.changes)
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = kept.changes;
+        let known = kept.lines.get_mut(&line).ok_or(changes)?;
+        if known.is_fresh(now) {
+            Ok(Arc::clone(&known.state))
+        } else {
+            Err(changes)
+        }
     }
 
     /// Keeps what was read from the store, unless a statement was put meanwhile: then it may be from
@@ -105,7 +132,16 @@ impl Lines {
     fn keep(&self, line: LineId, now: u64, state: &Arc<Line>, changes: u64) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.changes == changes {
-            kept.lines.insert(line, (now, Arc::clone(state)));
+            let state = Arc::clone(state);
+            let (at, renewing) = (now, now);
+            kept.lines.insert(
+                line,
+                KeptLine {
+                    at,
+                    renewing,
+                    state,
+                },
+            );
         }
     }
 
