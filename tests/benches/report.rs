@@ -155,8 +155,9 @@ fn spread(samples: &Samples) -> String {
 fn number(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude >= 10_000.0 {
-        let thousands = (value / 1_000.0).round();
-        format!("{thousands},{:03}", 0)
+        let hundreds = (value / 100.0).round();
+        let thousands = (hundreds / 10.0).floor();
+        format!("{thousands},{}00", hundreds - thousands * 10.0)
     } else if magnitude >= 100.0 {
         format!("{value:.0}")
     } else if magnitude >= 10.0 {
