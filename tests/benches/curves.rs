@@ -123,10 +123,10 @@ fn check(effort: Effort) -> plot::Plot {
             .collect()
     };
     plot::Plot {
-        legend: SeriesLabelPosition::UpperLeft,
+        legend: SeriesLabelPosition::MiddleMiddle,
         title: "Looking for an answer: processor time against stored tips",
         x: Axis::log("stored tips", 1_000.0, 100_000.0),
-        y: Axis::log("microseconds a check", 1.0, 10_000_000.0),
+        y: Axis::log("microseconds a check", 0.1, 10_000_000.0),
         curves: vec![
             Curve::new(
                 "SecureDrop Protocol, relay (published: 75 us a message)",

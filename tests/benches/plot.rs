@@ -143,6 +143,7 @@ pub fn draw(path: &Path, plot: &Plot) -> anyhow::Result<()> {
     area.fill(&CARD).map_err(broken)?;
     let mut chart = ChartBuilder::on(&area)
         .margin(18)
+        .margin_right(44)
         .x_label_area_size(48)
         .y_label_area_size(84)
         .caption(plot.title, ("sans-serif", 20, &INK))
