@@ -110,6 +110,10 @@ pub(crate) enum Failure {
     Listen(std::net::SocketAddr),
     #[error("the machine gives no randomness")]
     Random,
+    #[error(
+        "the store failed in a way that only a restart mends; nothing that was acknowledged is lost"
+    )]
+    StoreEnded,
     #[error("the machine gives no signals")]
     Signals,
     #[error("cannot make the socket {}; make its folder writable, or its path shorter than 100 characters", .0.display())]
@@ -248,9 +252,18 @@ async fn serve(config: Config) -> Result<(), Failure> {
         () = tasks::sweep(Arc::clone(&relay)) => {}
         () = tasks::publish(relay, &SystemClock) => {}
         () = backups => {}
+        () = ended(store.embedded) => return Err(Failure::StoreEnded),
     }
     telemetry::stopped();
     Ok(())
+}
+
+/// Resolves when the store cannot go on in this process.
+async fn ended(embedded: Option<(PathBuf, Embedded)>) {
+    match embedded {
+        Some((_, store)) => store.ended().await,
+        None => std::future::pending().await,
+    }
 }
 
 const fn bounds(limits: Limits) -> (Bounds, Connections) {

@@ -72,6 +72,10 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Full => Self::Busy,
             StoreError::Incarnation | StoreError::Conflict => Self::Conflict,
+            StoreError::NoRoom => {
+                crate::telemetry::store_failed(error);
+                Self::Busy
+            }
             StoreError::Unavailable
             | StoreError::Corrupt
             | StoreError::Newer

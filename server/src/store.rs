@@ -20,7 +20,10 @@ use sotto_protocol::{
     log::LogPage,
 };
 
-pub use self::{embedded::Embedded, redis::Redis};
+pub use self::{
+    embedded::{Embedded, Medium},
+    redis::Redis,
+};
 
 /// Arrival times are kept in steps of this many seconds.
 pub const ARRIVAL_STEP_SECONDS: u64 = 600;
@@ -110,6 +113,11 @@ pub enum StoreError {
     /// Too much is waiting; nothing happened.
     #[error("the store is busy")]
     Full,
+    /// What is stored has taken all the room there is; nothing happened.
+    #[error(
+        "the store has no room left and refuses what is new until there is; enlarge the disk (or Redis's maxmemory), or call the desks to drain"
+    )]
+    NoRoom,
     /// What was read back is not what was written.
     #[error("the store holds something this relay did not write")]
     Corrupt,

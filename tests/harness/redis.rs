@@ -49,9 +49,24 @@ impl RedisServer {
 
     /// Kills it and starts it again on the same files.
     pub fn restart(&mut self) {
+        self.kill();
+        self.revive();
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it and leaves its files.
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         fs::remove_file(self.socket()).ok();
+    }
+
+    /// Starts it again after [`Self::kill`].
+    pub fn revive(&mut self) {
         self.child = spawn(self.dir.path(), self.fsync);
         self.wait();
     }
@@ -80,7 +95,8 @@ impl RedisServer {
             .collect()
     }
 
-    fn socket(&self) -> PathBuf {
+    /// Where it listens.
+    pub fn socket(&self) -> PathBuf {
         self.dir.path().join("socket")
     }
 
@@ -104,7 +120,7 @@ impl RedisServer {
             )]
             std::thread::sleep(Duration::from_millis(5));
         }
-        panic!("redis-server does not answer after {PATIENCE:?}");
+        panic!("no redis-server answers; `cargo xtask test` installs it");
     }
 }
 
@@ -125,7 +141,13 @@ fn spawn(dir: &Path, fsync: AppendFsync) -> Child {
     };
     // The documented settings; places and speed are a test's own.
     let settings = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/deploy/redis/redis.conf");
-    Command::new("redis-server")
+    // A file that may not grow is an error to it, as a full disk is, and not its end.
+    Command::new("sh")
+        .args([
+            "-c",
+            "trap '' XFSZ; exec redis-server \"$@\"",
+            "redis-server",
+        ])
         .arg(settings.canonicalize().unwrap())
         .args(["--unixsocket", "socket", "--maxmemory", "0"])
         .args(["--appendonly", on, "--appendfsync", every])
@@ -136,7 +158,7 @@ fn spawn(dir: &Path, fsync: AppendFsync) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("no redis-server here; `cargo xtask test` installs it")
+        .unwrap()
 }
 
 fn value(connection: &mut Connection, key: &[u8]) -> Value {

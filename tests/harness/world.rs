@@ -171,6 +171,24 @@ pub const BEGIN: u64 = 1_795_491_000;
 impl World {
     /// A relay that trusts a new line, which has published nothing yet.
     pub fn new(backend: Backend, seed: u64) -> Self {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("relay.redb");
+        let mut redis = None;
+        let mut world = Self::on(seed, |(runtime, seed)| match backend {
+            Backend::Embedded => Arc::new(Embedded::open(&path, seed).unwrap()),
+            Backend::Redis => {
+                let server = RedisServer::start(AppendFsync::EverySecond);
+                let url = server.url();
+                redis = Some(server);
+                Arc::new(runtime.block_on(Redis::connect(&url, 2, seed)).unwrap())
+            }
+        });
+        (world.redis, world.dir) = (redis, dir);
+        world
+    }
+
+    /// The same on a store that is made by `make` from a random number.
+    pub fn on(seed: u64, make: impl FnOnce((&Runtime, u64)) -> Arc<dyn Store>) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let clock = TestClock::begin();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -178,22 +196,7 @@ impl World {
             .enable_all()
             .build()
             .unwrap();
-        let dir = TempDir::new().unwrap();
-        let (store, redis): (Arc<dyn Store>, _) = match backend {
-            Backend::Embedded => {
-                let path = dir.path().join("relay.redb");
-                (
-                    Arc::new(Embedded::open(&path, rng.next_u64()).unwrap()),
-                    None,
-                )
-            }
-            Backend::Redis => {
-                let server = RedisServer::start(AppendFsync::EverySecond);
-                let (url, seed) = (server.url(), rng.next_u64());
-                let store = runtime.block_on(Redis::connect(&url, 2, seed));
-                (Arc::new(store.unwrap()), Some(server))
-            }
-        };
+        let store = make((&runtime, rng.next_u64()));
         let mut secret = Zeroizing::new([0; 64]);
         rng.fill_bytes(secret.as_mut_slice());
         let secrets = RelaySecrets::from_bytes(&secret, BEGIN);
@@ -210,10 +213,16 @@ impl World {
             seen: RefCell::default(),
             tamper: RefCell::default(),
             intercept: RefCell::default(),
-            redis,
-            dir,
+            redis: None,
+            dir: TempDir::new().unwrap(),
             rng,
         }
+    }
+
+    /// One more relay of the same line on `store`, to be served over real connections.
+    pub fn another(&self, store: &Arc<dyn Store>, bounds: Bounds) -> Router {
+        let relay = relay_of(store, &self.clock, self.secrets(), self.pin());
+        app(Arc::new(relay), bounds)
     }
 
     /// What people pin.

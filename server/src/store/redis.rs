@@ -59,24 +59,39 @@ impl Redis {
         self.connections.run(pipeline).await
     }
 
-    /// Adds to a pipeline what [`incarnation`] needs.
-    fn ask_incarnation(&self, pipeline: &mut Pipeline, keys: &Keys) {
-        pipeline
-            .cmd("HSETNX")
-            .arg(keys.meta())
-            .arg("seed")
-            .arg(self.seed)
-            .ignore();
+    /// Adds to a pipeline what [`incarnation`] needs. Reads only: a Redis that is full or cannot write
+    /// is still drained.
+    fn ask_incarnation(pipeline: &mut Pipeline, keys: &Keys) {
         pipeline.cmd("HGET").arg(keys.meta()).arg("seed");
         pipeline.cmd("INFO").arg("server");
+    }
+
+    /// What [`Self::ask_incarnation`] came to; draws the line's seed where it has none yet.
+    async fn incarnation(
+        &self,
+        keys: &Keys,
+        (seed, info): (Option<String>, String),
+    ) -> Result<u64, StoreError> {
+        if let Some(seed) = seed {
+            return incarnation(&seed, &info);
+        }
+        let mut pipeline = pipe();
+        pipeline
+            .cmd("EVAL")
+            .arg(include_str!("redis/seed.lua"))
+            .arg(1)
+            .arg(keys.meta())
+            .arg(self.seed);
+        let (seed,): (String,) = self.run(&pipeline).await?;
+        incarnation(&seed, &info)
     }
 
     async fn check_cursor(&self, keys: &Keys, cursor: Cursor) -> Result<(), StoreError> {
         let mut pipeline = pipe();
         pipeline.atomic();
-        self.ask_incarnation(&mut pipeline, keys);
-        let (seed, info): (String, String) = self.run(&pipeline).await?;
-        if cursor.shard == 0 && cursor.incarnation == incarnation(&seed, &info)? {
+        Self::ask_incarnation(&mut pipeline, keys);
+        let asked = self.run(&pipeline).await?;
+        if cursor.shard == 0 && cursor.incarnation == self.incarnation(keys, asked).await? {
             Ok(())
         } else {
             Err(StoreError::Incarnation)
@@ -140,7 +155,7 @@ impl Store for Redis {
         let position = after.map_or(0, |cursor| cursor.position);
         let mut pipeline = pipe();
         pipeline.atomic();
-        self.ask_incarnation(&mut pipeline, &keys);
+        Self::ask_incarnation(&mut pipeline, &keys);
         pipeline
             .cmd("XRANGE")
             .arg(keys.index())
@@ -148,9 +163,9 @@ impl Store for Redis {
             .arg("+")
             .arg("COUNT")
             .arg(max);
-        let (seed, info, rows): (String, String, Vec<(String, Vec<Vec<u8>>)>) =
+        let (seed, info, rows): (Option<String>, String, Vec<(String, Vec<Vec<u8>>)>) =
             self.run(&pipeline).await?;
-        let incarnation = incarnation(&seed, &info)?;
+        let incarnation = self.incarnation(&keys, (seed, info)).await?;
         if after.is_some_and(|cursor| cursor.shard != 0 || cursor.incarnation != incarnation) {
             return Err(StoreError::Incarnation);
         }
@@ -271,14 +286,13 @@ impl Store for Redis {
     ) -> Result<bool, StoreError> {
         let mut pipeline = pipe();
         pipeline
-            .cmd("SET")
+            .cmd("EVAL")
+            .arg(include_str!("redis/spend.lua"))
+            .arg(1)
             .arg(Keys::of(line).spent(&token))
-            .arg("")
-            .arg("NX")
-            .arg("EX")
             .arg(until.saturating_sub(now).max(1));
-        let (first,): (Option<String>,) = self.run(&pipeline).await?;
-        Ok(first.is_some())
+        let (first,): (bool,) = self.run(&pipeline).await?;
+        Ok(first)
     }
 
     async fn put_statement(&self, line: LineId, statement: Stored) -> Result<(), StoreError> {

@@ -63,7 +63,8 @@ type Step = fn(&WriteTransaction) -> Result<(), Fault>;
 /// Makes missing tables and brings older ones up; returns the file's incarnation.
 pub(super) fn create(database: &Database, incarnation: u64) -> Result<u64, Fault> {
     let transaction = database.begin_write().map_err(Fault::disk)?;
-    let steps = format::steps(found(&transaction)?, FORMAT).map_err(Fault::Refused)?;
+    let (found, tables) = (found(&transaction)?, transaction.list_tables()?.count());
+    let steps = format::steps(found, FORMAT).map_err(Fault::Refused)?;
     for version in steps {
         let step = usize::try_from(version - 1).ok();
         let step = step.and_then(|step| STEPS.get(step));
@@ -79,6 +80,12 @@ pub(super) fn create(database: &Database, incarnation: u64) -> Result<u64, Fault
         }
         kept
     };
+    let is_whole = found == Found::Version(FORMAT) && transaction.list_tables()?.count() == tables;
+    if let (Some(kept), true) = (kept, is_whole) {
+        // On a full disk a commit could fail where there is nothing to be done.
+        transaction.abort().map_err(Fault::disk)?;
+        return Ok(kept);
+    }
     transaction.commit().map_err(Fault::disk)?;
     Ok(kept.unwrap_or(incarnation))
 }

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Remembers how far one device has read and deletes a step of what all drainers have read.
 -- KEYS meta, acks, index; ARGV position, body prefix, device, drainers...
 -- Returns -1 for a position never given out, 1 while there is more to delete, else 0.

@@ -1,12 +1,15 @@
 //! A few multiplexed connections, the two scripts of the busy paths, and the start-up examination.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use redis::{
-    Client, FromRedisValue, Pipeline, RedisError, Script,
+    Client, ErrorKind, FromRedisValue, Pipeline, RedisError, Script,
     aio::{ConnectionManager, ConnectionManagerConfig},
     pipe,
 };
@@ -18,7 +21,9 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) struct Connections {
-    all: Vec<ConnectionManager>,
+    client: Client,
+    config: ConnectionManagerConfig,
+    all: Vec<RwLock<ConnectionManager>>,
     next: AtomicUsize,
     pub(super) append: Script,
     pub(super) serve: Script,
@@ -34,9 +39,12 @@ impl Connections {
         let mut all = Vec::with_capacity(count.max(1));
         for _ in 0..count.max(1) {
             let connection = ConnectionManager::new_with_config(client.clone(), config.clone());
-            all.push(connection.await.map_err(|_| StoreError::Unavailable)?);
+            let connection = connection.await.map_err(|_| StoreError::Unavailable)?;
+            all.push(RwLock::new(connection));
         }
         let connections = Self {
+            client,
+            config,
             all,
             next: AtomicUsize::new(0),
             append: Script::new(include_str!("append.lua")),
@@ -55,8 +63,10 @@ impl Connections {
         &self,
         pipeline: &Pipeline,
     ) -> Result<T, StoreError> {
-        if let Ok(value) = self.send(pipeline).await {
-            return Ok(value);
+        match self.send(pipeline).await {
+            Ok(value) => return Ok(value),
+            Err(error) if is_out_of_memory(&error) => return Err(StoreError::NoRoom),
+            Err(_) => {}
         }
         self.load().await.map_err(|_| StoreError::Unavailable)?;
         self.send(pipeline)
@@ -73,6 +83,15 @@ impl Connections {
         if limit != "0" && field(&memory, "maxmemory_policy") != Some("noeviction") {
             return Err(StoreError::Evicts);
         }
+        let number = |name| field(&memory, name).and_then(|value| value.parse::<u64>().ok());
+        let (used, limit) = (number("used_memory"), number("maxmemory"));
+        if limit > Some(0) && used >= limit {
+            return Err(StoreError::NoRoom);
+        }
+        // Redis itself refuses to write until its log can be written again.
+        if field(&persistence, "aof_last_write_status") == Some("err") {
+            return Err(StoreError::Unavailable);
+        }
         if field(&persistence, "aof_enabled") != Some("1") {
             return Ok(Durability::Volatile);
         }
@@ -88,7 +107,24 @@ impl Connections {
     }
 
     async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisError> {
-        pipeline.query_async(&mut self.pick()?).await
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.all.len();
+        let nowhere = || RedisError::from((ErrorKind::Client, "no connection"));
+        let place = self.all.get(turn).ok_or_else(nowhere)?;
+        let connection = place.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let answer = pipeline.query_async(&mut connection.clone()).await;
+        if answer.as_ref().is_err_and(RedisError::is_timeout) {
+            self.replace(place)?;
+        }
+        answer
+    }
+
+    /// A connection whose other end is silent may stay so for a quarter of an hour before the system
+    /// gives it up; a new one is made at its next use.
+    fn replace(&self, place: &RwLock<ConnectionManager>) -> Result<(), RedisError> {
+        let new =
+            ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone())?;
+        *place.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
     }
 
     async fn load(&self) -> Result<(), RedisError> {
@@ -99,12 +135,12 @@ impl Connections {
         }
         Ok(())
     }
+}
 
-    fn pick(&self) -> Result<ConnectionManager, RedisError> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.all.len();
-        let connection = self.all.get(turn).cloned();
-        connection.ok_or_else(|| RedisError::from((redis::ErrorKind::Client, "no connection")))
-    }
+/// Whether Redis refused because of its `maxmemory`, before it did anything.
+fn is_out_of_memory(error: &RedisError) -> bool {
+    let errors = error.clone().into_server_errors();
+    errors.is_some_and(|errors| errors.iter().any(|(_, error)| error.code() == "OOM"))
 }
 
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {

@@ -6,12 +6,7 @@ use sotto_protocol::{
     log::LogPage,
 };
 
-use super::{
-    super::StoreError,
-    Redis,
-    keys::Keys,
-    values::{accepted, incarnation},
-};
+use super::{super::StoreError, Redis, keys::Keys, values::accepted};
 
 /// Scripts count in floating point; no log is that long.
 const LONGEST_LOG: u64 = 1 << 52;
@@ -68,7 +63,7 @@ impl Redis {
         let keys = Keys::of(line);
         let mut pipeline = pipe();
         pipeline.atomic();
-        self.ask_incarnation(&mut pipeline, &keys);
+        Self::ask_incarnation(&mut pipeline, &keys);
         // In one step, because places in the list shift when records are deleted.
         pipeline
             .cmd("EVAL")
@@ -78,11 +73,11 @@ impl Redis {
             .arg(keys.log_acks(log))
             .arg(from.min(LONGEST_LOG))
             .arg(max);
-        let (seed, info, (next, records)): (String, String, (u64, Vec<Vec<u8>>)) =
+        let (seed, info, (next, records)): (Option<String>, String, (u64, Vec<Vec<u8>>)) =
             self.run(&pipeline).await?;
         Ok(LogPage {
             log,
-            incarnation: incarnation(&seed, &info)?,
+            incarnation: self.incarnation(&keys, (seed, info)).await?,
             next,
             records,
         })
