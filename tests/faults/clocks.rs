@@ -45,9 +45,9 @@ fn held(world: &World) -> Vec<u64> {
 
 /// Retention is kept to within the jump, and marks hold: a repeat is never a second envelope.
 fn nothing_goes_early_or_stays_long(world: &mut World) {
+    world.publish();
     // A relay whose clock is before the line began knows no such line.
     world.clock.pass(2 * DAY_SECONDS);
-    world.publish();
     let mut posted = 0;
     for by in JUMPS {
         let before = posted;
@@ -84,8 +84,8 @@ fn nothing_goes_early_or_stays_long(world: &mut World) {
 #[test]
 fn boards_and_answers_survive_a_jump() {
     let world = &mut World::new(Backend::Embedded, 32);
-    world.clock.pass(2 * DAY_SECONDS);
     let mut desk = DeskMachine::join(world);
+    world.clock.pass(2 * DAY_SECONDS);
     desk.run(world, 600);
     let mut phone = Phone::new(world);
     phone.write("A tip before the jump.");

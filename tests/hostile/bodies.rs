@@ -71,7 +71,7 @@ fn pipelining_without_reading_fills_nothing() {
             flooding.push(stream);
         }
         for number in 2..20 {
-            ground.post(number).await;
+            ground.post_in_the_end(number).await;
         }
         let grown = resident().saturating_sub(before);
         assert!(grown < 64 << 20, "{grown} bytes for 40 connections");

@@ -59,8 +59,9 @@ impl Redis {
         self.connections.run(pipeline).await
     }
 
-    /// Adds to a pipeline what [`incarnation`] needs. Reads only: a Redis that is full or cannot write
-    /// is still drained.
+    /// Adds to a pipeline what [`incarnation`] needs. Reads only, and outside of a transaction: a Redis
+    /// that is full refuses both to write and to queue, and has to be drained all the same. One
+    /// connection leads to one run of one Redis, whose answers belong together.
     fn ask_incarnation(pipeline: &mut Pipeline, keys: &Keys) {
         pipeline.cmd("HGET").arg(keys.meta()).arg("seed");
         pipeline.cmd("INFO").arg("server");
@@ -88,7 +89,6 @@ impl Redis {
 
     async fn check_cursor(&self, keys: &Keys, cursor: Cursor) -> Result<(), StoreError> {
         let mut pipeline = pipe();
-        pipeline.atomic();
         Self::ask_incarnation(&mut pipeline, keys);
         let asked = self.run(&pipeline).await?;
         if cursor.shard == 0 && cursor.incarnation == self.incarnation(keys, asked).await? {
@@ -154,7 +154,6 @@ impl Store for Redis {
         let keys = Keys::of(line);
         let position = after.map_or(0, |cursor| cursor.position);
         let mut pipeline = pipe();
-        pipeline.atomic();
         Self::ask_incarnation(&mut pipeline, &keys);
         pipeline
             .cmd("XRANGE")

@@ -62,7 +62,6 @@ impl Redis {
     ) -> Result<LogPage, StoreError> {
         let keys = Keys::of(line);
         let mut pipeline = pipe();
-        pipeline.atomic();
         Self::ask_incarnation(&mut pipeline, &keys);
         // In one step, because places in the list shift when records are deleted.
         pipeline
