@@ -5,6 +5,7 @@ mod architecture;
 mod attachments;
 mod bounds;
 mod bundle;
+mod cluster;
 mod code;
 mod conversation;
 mod decoders;

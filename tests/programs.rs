@@ -18,7 +18,9 @@ use sotto_core::{
     relay::{Relay, RelayError, Signer},
     vault::VAULT_BYTES,
 };
-use sotto_protocol::{id::LineId, limits::ENVELOPE_BYTES, secret::random, statement::DeviceRole};
+use sotto_protocol::{
+    drain::Cursor, id::LineId, limits::ENVELOPE_BYTES, secret::random, statement::DeviceRole,
+};
 use sotto_tests::{
     hunt::Planted,
     programs::{Programs, text, until},
@@ -348,7 +350,7 @@ impl Storm {
     fn drain(&mut self, base: &str) -> Vec<Vec<u8>> {
         let http = Http::new(base);
         let relay = Relay::new(&http, self.line.book.pin().unwrap().line);
-        let (mut cursor, mut bodies) = (None, Vec::new());
+        let (mut cursor, mut bodies) = (Cursor::start(0), Vec::new());
         loop {
             let stamp = self.signer.stamp(sotto_core::native::now(), &mut self.rng);
             let page = match relay.drain(&stamp, cursor) {
@@ -358,7 +360,7 @@ impl Storm {
             if page.records.is_empty() {
                 return bodies;
             }
-            cursor = Some(page.cursor);
+            cursor = page.cursor;
             bodies.extend(page.records.into_iter().map(|record| record.body));
         }
     }

@@ -3,6 +3,7 @@
 mod contract;
 mod durable;
 mod model;
+mod sharded;
 
 use std::sync::Arc;
 
@@ -12,19 +13,23 @@ use sotto_protocol::{
     id::{Address, DeviceId, LineId},
     limits::{CHUNK_BYTES, ENVELOPE_BYTES},
 };
-use sotto_relay::store::{Embedded, Post, Redis, Store};
-use sotto_tests::redis::{AppendFsync, RedisServer};
+use sotto_relay::store::{Embedded, Post, Redis, RedisSettings, Store};
+use sotto_tests::{
+    cluster::RedisCluster,
+    redis::{AppendFsync, RedisServer},
+};
 use tempfile::TempDir;
 
-const LINE: LineId = LineId([1; 16]);
+pub(crate) const LINE: LineId = LineId([1; 16]);
 const OTHER: LineId = LineId([2; 16]);
-const NOW: u64 = 1_795_491_123;
+pub(crate) const NOW: u64 = 1_795_491_123;
 const DRAINERS: [DeviceId; 2] = [DeviceId([1; 16]), DeviceId([2; 16])];
 
 /// A store, and what it stands on.
 struct Fixture {
     store: Arc<dyn Store>,
     redis: Option<RedisServer>,
+    cluster: Option<Arc<RedisCluster>>,
     dir: TempDir,
 }
 
@@ -35,18 +40,50 @@ impl Fixture {
         Self {
             store: Arc::new(store),
             redis: None,
+            cluster: None,
             dir,
         }
     }
 
     async fn redis(fsync: AppendFsync) -> Self {
+        Self::redis_with(fsync, 1).await
+    }
+
+    async fn redis_with(fsync: AppendFsync, shards: u16) -> Self {
         let server = RedisServer::start(fsync);
-        let store = Redis::connect(&server.url(), 2, 7).await.unwrap();
+        let settings = RedisSettings {
+            shards,
+            ..RedisSettings::single(&server.url(), 2, 7)
+        };
         Self {
-            store: Arc::new(store),
+            store: Arc::new(Redis::open(&settings).await.unwrap()),
             redis: Some(server),
+            cluster: None,
             dir: TempDir::new().unwrap(),
         }
+    }
+
+    /// On a Cluster, which forgets what others left there.
+    async fn cluster(cluster: &Arc<RedisCluster>, shards: u16) -> Self {
+        cluster.clear();
+        let store = Redis::open(&settings(cluster, shards, 0)).await;
+        Self {
+            store: Arc::new(store.unwrap()),
+            redis: None,
+            cluster: Some(Arc::clone(cluster)),
+            dir: TempDir::new().unwrap(),
+        }
+    }
+}
+
+/// How a relay opens a Cluster.
+pub(crate) fn settings(cluster: &RedisCluster, shards: u16, replicas: u16) -> RedisSettings {
+    RedisSettings {
+        urls: cluster.urls(),
+        is_cluster: true,
+        shards,
+        replicas,
+        ..RedisSettings::single("", 2, 7)
     }
 }
 
@@ -73,6 +110,6 @@ fn post(class: Class, address: u64, fill: u8) -> Post {
     }
 }
 
-fn envelope(address: u64) -> Post {
+pub(crate) fn envelope(address: u64) -> Post {
     post(Class::Envelope, address, 5)
 }

@@ -163,7 +163,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let secrets = RelaySecrets::read(&config.keys)?;
     let store = open(&config.store).await?;
     let durability = store.check().await?;
-    if durability == Durability::Volatile && !allows_volatile(&config.store) {
+    if durability == Durability::Volatile && !config.store.allows_volatile() {
         return Err(Failure::Volatile);
     }
     let (public, health) = (listen(config.listen).await?, listen(config.health).await?);
@@ -211,22 +211,11 @@ async fn serve(config: Config) -> Result<(), Failure> {
 
 async fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, Failure> {
     let seed = getrandom::u64().map_err(|_| Failure::Random)?;
-    Ok(match config {
-        StoreConfig::Embedded { path } => Arc::new(Embedded::open(path, seed)?),
-        StoreConfig::Redis {
-            url, connections, ..
-        } => Arc::new(Redis::connect(url, *connections, seed).await?),
-    })
-}
-
-const fn allows_volatile(config: &StoreConfig) -> bool {
-    matches!(
-        config,
-        StoreConfig::Redis {
-            allow_volatile: true,
-            ..
-        }
-    )
+    if let StoreConfig::Embedded { path } = config {
+        return Ok(Arc::new(Embedded::open(path, seed)?));
+    }
+    let settings = config.redis(seed)?.ok_or(StoreError::Address)?;
+    Ok(Arc::new(Redis::open(&settings).await?))
 }
 
 async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {

@@ -72,7 +72,14 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Full => Self::Busy,
             StoreError::Incarnation | StoreError::Conflict => Self::Conflict,
-            StoreError::Unavailable | StoreError::Corrupt | StoreError::Evicts => {
+            StoreError::Unavailable
+            | StoreError::Corrupt
+            | StoreError::Evicts
+            | StoreError::Denied
+            | StoreError::Address
+            | StoreError::NoCluster
+            | StoreError::IsCluster
+            | StoreError::Replicas => {
                 crate::telemetry::store_failed(error);
                 Self::Unavailable
             }

@@ -14,11 +14,15 @@ use bytes::Bytes;
 use sotto_protocol::{
     drain::{Cursor, DrainPage},
     envelope::Class,
+    hash,
     id::{Address, Board, DeviceId, LineId},
     log::LogPage,
 };
 
-pub use self::{embedded::Embedded, redis::Redis};
+pub use self::{
+    embedded::Embedded,
+    redis::{Redis, RedisSettings, RedisTls},
+};
 
 /// Arrival times are kept in steps of this many seconds.
 pub const ARRIVAL_STEP_SECONDS: u64 = 600;
@@ -76,6 +80,10 @@ pub enum Durability {
     Unknown,
     /// In memory only.
     Volatile,
+    /// On one node of several before the answer: when it dies, what its replica had not got is lost.
+    Failover,
+    /// On as many replicas as asked for before the answer.
+    Replicated,
 }
 
 /// Why an operation did not happen, or is not known to have happened.
@@ -99,6 +107,27 @@ pub enum StoreError {
     /// A lower serial, or a log position already taken by another record.
     #[error("something newer is stored already")]
     Conflict,
+    /// The user of this relay may not do what it has to.
+    #[error(
+        "Redis refuses this relay's user or password; give it the user of server/deploy/redis/users.acl"
+    )]
+    Denied,
+    /// A URL or a certificate cannot be read.
+    #[error(
+        "a url or certificate of [store] is none; urls are redis://, rediss:// or redis+unix://, certificates PEM"
+    )]
+    Address,
+    /// A Cluster was expected.
+    #[error("this Redis is no Cluster; set cluster-enabled there, or kind = \"redis\" here")]
+    NoCluster,
+    /// A single Redis was expected.
+    #[error("this Redis is a node of a Cluster; set kind = \"redis-cluster\" and urls here")]
+    IsCluster,
+    /// Nothing could be acknowledged.
+    #[error(
+        "a master has fewer replicas than replicas_acknowledge asks for; add replicas or lower it"
+    )]
+    Replicas,
 }
 
 /// The relay's memory.
@@ -108,10 +137,11 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// remembered at least until its arrival is past in a [`Self::sweep`].
     async fn append(&self, line: LineId, post: Post, now: u64) -> Result<(), StoreError>;
 
-    /// Up to `max` records after the cursor, oldest first; from the start without one.
+    /// Up to `max` records of one shard after the cursor, oldest first; of shard 0 from the start
+    /// without one, and from the start for position 0.
     ///
     /// # Errors
-    /// [`StoreError::Incarnation`] for a cursor of another incarnation.
+    /// [`StoreError::Incarnation`] for a cursor of another incarnation, or of no shard.
     async fn read(
         &self,
         line: LineId,
@@ -119,7 +149,7 @@ pub trait Store: Send + Sync + fmt::Debug {
         max: usize,
     ) -> Result<DrainPage, StoreError>;
 
-    /// Remembers how far `device` has read, and deletes what all of `drainers` have read.
+    /// Remembers how far `device` has read a shard, and deletes what all of `drainers` have read.
     async fn acknowledge(
         &self,
         line: LineId,
@@ -129,7 +159,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     ) -> Result<(), StoreError>;
 
     /// Writes a page once. When all `pages` of a cycle newer than the served one are there, that
-    /// cycle is served and older ones are deleted, in the same step.
+    /// cycle is served in the same step, and older ones are deleted; the one served before may stay
+    /// until the next.
     async fn write_page(
         &self,
         line: LineId,
@@ -199,6 +230,15 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Whether the store answers and may be trusted with messages.
     async fn check(&self) -> Result<Durability, StoreError>;
+}
+
+/// The shard of an address: the same for every repeat of it, whichever relay takes it. No key is in
+/// it, since one that got lost would send a repeat elsewhere; who chooses addresses for one shard
+/// makes a flood no larger.
+pub(crate) fn shard_of(line: LineId, address: Address, shards: u16) -> u16 {
+    let hash = hash::digest(&[b"sotto/1 shard", &line.0, &address.0]);
+    let [a, b, ..] = hash;
+    u16::from_le_bytes([a, b]) % shards.max(1)
 }
 
 /// Seconds rounded down to what is kept of an arrival time.

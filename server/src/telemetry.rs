@@ -39,6 +39,10 @@ pub fn started(durability: Durability) {
         Durability::Synced => "every message is on disk before it is acknowledged",
         Durability::EverySecond => "a crash of the store's machine may lose the last second",
         Durability::Unknown => "written ahead; how often it is synced is not visible from here",
+        Durability::Failover => {
+            "when a node of the store dies, what its replica had not got yet is lost"
+        }
+        Durability::Replicated => "every message is held by replicas too before it is acknowledged",
         Durability::Volatile => "IN MEMORY ONLY: a restart of the store loses every message",
     };
     event!(target: "sotto", Level::INFO, durability, "started");

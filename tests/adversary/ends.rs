@@ -188,7 +188,7 @@ impl Office {
         self.desk().written(&written).save(&mut self.disk)?;
         loop {
             let mut desk = self.desk();
-            let page = net.drain(desk.cursor());
+            let page = net.drain(desk.cursor(0));
             desk.take(&page, now, &mut self.rng).save(&mut self.disk)?;
             if page.records.is_empty() {
                 return Ok(());
@@ -229,7 +229,7 @@ impl Office {
     }
 
     pub(crate) fn rewind(&mut self) {
-        self.desk().rewind().save(&mut self.disk).unwrap();
+        self.desk().rewind(0).save(&mut self.disk).unwrap();
     }
 }
 

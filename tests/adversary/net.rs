@@ -132,6 +132,7 @@ impl Net {
                 incarnation: 1,
                 position,
             },
+            last_shard: 0,
             records,
         }
     }

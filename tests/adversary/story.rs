@@ -117,7 +117,7 @@ impl Story {
             Op::OpenAndStop(saves) => self.open(MANY, Some(saves)),
             Op::Relay(fate) => self.net.fates.push(fate),
             Op::Release => self.net.release(self.now),
-            Op::Reorder => self.net.reorder(self.office.desk().cursor()),
+            Op::Reorder => self.net.reorder(self.office.desk().cursor(0)),
             Op::LosePages(count) => self.net.dropped_pages += usize::from(count),
             Op::Round => self.round(None),
             Op::RoundAndStop(saves) => self.round(Some(saves)),

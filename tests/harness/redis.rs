@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -26,6 +27,7 @@ pub enum AppendFsync {
 pub struct RedisServer {
     dir: TempDir,
     fsync: AppendFsync,
+    port: u16,
     child: Child,
 }
 
@@ -35,9 +37,23 @@ impl RedisServer {
     /// # Panics
     /// Where there is none: `cargo xtask test` installs it.
     pub fn start(fsync: AppendFsync) -> Self {
+        Self::start_on(fsync, 0)
+    }
+
+    /// One that listens on TCP too.
+    pub fn on_tcp(fsync: AppendFsync) -> Self {
+        Self::start_on(fsync, free_port())
+    }
+
+    fn start_on(fsync: AppendFsync, port: u16) -> Self {
         let dir = TempDir::new().unwrap();
-        let child = spawn(dir.path(), fsync);
-        let server = Self { dir, fsync, child };
+        let child = spawn(dir.path(), fsync, port);
+        let server = Self {
+            dir,
+            fsync,
+            port,
+            child,
+        };
         server.wait();
         server
     }
@@ -47,12 +63,17 @@ impl RedisServer {
         format!("redis+unix://{}", self.socket().display())
     }
 
+    /// The same over TCP, after [`Self::on_tcp`].
+    pub fn tcp_url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
     /// Kills it and starts it again on the same files.
     pub fn restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         fs::remove_file(self.socket()).ok();
-        self.child = spawn(self.dir.path(), self.fsync);
+        self.child = spawn(self.dir.path(), self.fsync, self.port);
         self.wait();
     }
 
@@ -68,16 +89,7 @@ impl RedisServer {
 
     /// Every key with its whole value, raw.
     pub fn dump(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut connection = self.connection();
-        let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
-        keys.into_iter()
-            .map(|key| {
-                let value = value(&mut connection, &key);
-                let mut bytes = Vec::new();
-                flatten(&value, &mut bytes);
-                (key, bytes)
-            })
-            .collect()
+        dump(&mut self.connection())
     }
 
     fn socket(&self) -> PathBuf {
@@ -117,14 +129,21 @@ impl Drop for RedisServer {
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn spawn(dir: &Path, fsync: AppendFsync) -> Child {
+/// Free at this moment.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn spawn(dir: &Path, fsync: AppendFsync, port: u16) -> Child {
     let (on, every) = match fsync {
         AppendFsync::Always => ("yes", "always"),
         AppendFsync::EverySecond => ("yes", "everysec"),
         AppendFsync::Off => ("no", "no"),
     };
     Command::new("redis-server")
-        .args(["--port", "0", "--unixsocket", "socket", "--save", ""])
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(["--unixsocket", "socket", "--save", ""])
         .args(["--appendonly", on, "--appendfsync", every])
         .arg("--dir")
         .arg(dir)
@@ -134,6 +153,19 @@ fn spawn(dir: &Path, fsync: AppendFsync) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .expect("no redis-server here; `cargo xtask test` installs it")
+}
+
+/// Every key of one node with its whole value, raw.
+pub(crate) fn dump(connection: &mut Connection) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(connection).unwrap();
+    keys.into_iter()
+        .map(|key| {
+            let value = value(connection, &key);
+            let mut bytes = Vec::new();
+            flatten(&value, &mut bytes);
+            (key, bytes)
+        })
+        .collect()
 }
 
 fn value(connection: &mut Connection, key: &[u8]) -> Value {

@@ -1,12 +1,15 @@
 //! Random operations: whatever their order, a store does what a few lines of plain code do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use proptest::prelude::*;
 use sotto_protocol::{drain::Cursor, id::Board};
 use sotto_relay::store::{PageSlot, Store, StoreError};
-use sotto_tests::{cases, redis::AppendFsync};
+use sotto_tests::{cases, cluster::RedisCluster, redis::AppendFsync};
 
 use super::{DRAINERS, Fixture, LINE, NOW, envelope};
 
@@ -213,6 +216,18 @@ fn on_each(fixture: impl Fn() -> Fixture) {
 #[test]
 fn the_embedded_store_is_the_model() {
     on_each(Fixture::embedded);
+}
+
+#[test]
+fn a_cluster_is_the_model() {
+    let cluster = Arc::new(RedisCluster::start(3, false));
+    on_each(|| {
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::scope(|scope| {
+            let made = scope.spawn(|| runtime.block_on(Fixture::cluster(&cluster, 1)));
+            made.join().unwrap()
+        })
+    });
 }
 
 #[test]

@@ -117,13 +117,18 @@ impl<'t, T: Transport> Relay<'t, T> {
         self.ask(Method::Put, &path, json).map(drop)
     }
 
-    /// GET records after a cursor, signed.
-    pub fn drain(&self, stamp: &Stamp<'_>, after: Option<Cursor>) -> Result<DrainPage, RelayError> {
-        let after = after.map(Cursor::to_text).unwrap_or_default();
-        let query = format!("after={after}&max={DRAIN_MAX}");
+    /// GET records of one shard after a cursor, signed. [`RelayError::Conflict`] for a cursor of
+    /// another incarnation, and for a shard that does not exist.
+    pub fn drain(&self, stamp: &Stamp<'_>, after: Cursor) -> Result<DrainPage, RelayError> {
+        let query = format!("after={}&max={DRAIN_MAX}", after.to_text());
         let request = self.signed(stamp, (Method::Get, "/in", &query), Vec::new());
         let answer = self.send(&request)?;
-        DrainPage::from_bytes(&answer.body).map_err(|_| RelayError::Strange)
+        let page = DrainPage::from_bytes(&answer.body).map_err(|_| RelayError::Strange)?;
+        if page.cursor.shard == after.shard {
+            Ok(page)
+        } else {
+            Err(RelayError::Strange)
+        }
     }
 
     /// POST an acknowledgement, signed.

@@ -82,7 +82,8 @@ impl Embedded {
     }
 
     fn check_cursor(&self, cursor: Cursor) -> Result<(), StoreError> {
-        if cursor.shard == 0 && cursor.incarnation == self.incarnation {
+        let is_start = cursor.position == 0;
+        if cursor.shard == 0 && (is_start || cursor.incarnation == self.incarnation) {
             Ok(())
         } else {
             Err(StoreError::Incarnation)
@@ -115,7 +116,11 @@ impl Store for Embedded {
             incarnation: self.incarnation,
             position,
         };
-        Ok(DrainPage { cursor, records })
+        Ok(DrainPage {
+            cursor,
+            last_shard: 0,
+            records,
+        })
     }
 
     async fn acknowledge(

@@ -10,6 +10,8 @@ use std::fmt;
 use rand_core::CryptoRng;
 use sotto_protocol::{
     bundle::{Pin, Published, Untrusted, VerifyError},
+    drain::Cursor,
+    limits::SHARDS_MAX,
     statement::Policy,
 };
 
@@ -142,31 +144,47 @@ impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
     ) -> Result<usize, S::Error> {
         self.pay(shared, published)?;
         let mut all = 0;
+        for shard in 0..SHARDS_MAX {
+            let now = (self.clock)();
+            let signer = shared.with(|desk, _| Ok(desk.signer(&published.line)))?;
+            let Some(from) = shared.with(|desk, _| Ok(desk.resume(shard, now)))? else {
+                break;
+            };
+            all += self.drain_shard(shared, &signer, from)?;
+        }
+        Ok(all)
+    }
+
+    fn drain_shard<S: Shared>(
+        &mut self,
+        shared: &mut S,
+        signer: &Signer,
+        mut after: Cursor,
+    ) -> Result<usize, S::Error> {
+        let mut all = 0;
         loop {
-            let (cursor, signer) =
-                shared.with(|desk, _| Ok((desk.cursor(), desk.signer(&published.line))))?;
-            let stamp = self.stamp(&signer);
-            let page = match self.relay.drain(&stamp, cursor) {
-                Err(RelayError::Conflict) if cursor.is_some() => {
-                    shared.with(|desk, keeper| Ok(desk.rewind().save(keeper)?))?;
+            let stamp = self.stamp(signer);
+            let page = match self.relay.drain(&stamp, after) {
+                Err(RelayError::Conflict) if after.position > 0 => {
+                    let shard = after.shard;
+                    shared.with(|desk, keeper| Ok(desk.rewind(shard).save(keeper)?))?;
+                    after = Cursor::start(shard);
                     continue;
                 }
                 other => other?,
             };
             let now = (self.clock)();
-            let Batch {
-                cursor,
-                is_last,
-                texts,
-            } = shared.with(|desk, keeper| Ok(desk.take_in(&page, now, keeper, self.rng)?))?;
-            all += texts;
-            if let Some(cursor) = cursor {
-                let stamp = self.stamp(&signer);
+            let batch: Batch =
+                shared.with(|desk, keeper| Ok(desk.take_in(&page, now, keeper, self.rng)?))?;
+            all += batch.texts;
+            if let Some(cursor) = batch.cursor {
+                let stamp = self.stamp(signer);
                 self.relay.acknowledge(&stamp, cursor)?;
             }
-            if is_last {
+            if batch.is_last {
                 return Ok(all);
             }
+            after = page.cursor;
         }
     }
 
@@ -174,14 +192,16 @@ impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
     fn pay<S: Shared>(&mut self, shared: &mut S, published: &Published) -> Result<(), S::Error> {
         let (owed, signer) =
             shared.with(|desk, _| Ok((desk.owed(), desk.signer(&published.line))))?;
-        let Some(cursor) = owed else { return Ok(()) };
-        let stamp = self.stamp(&signer);
-        match self.relay.acknowledge(&stamp, cursor) {
-            // Another life of the relay: it is read from its start.
-            Ok(()) | Err(RelayError::Conflict) => {}
-            Err(error) => return Err(error.into()),
+        for cursor in owed {
+            let stamp = self.stamp(&signer);
+            match self.relay.acknowledge(&stamp, cursor) {
+                // Another life of the relay: it is read from its start.
+                Ok(()) | Err(RelayError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+            shared.with(|desk, keeper| Ok(desk.paid(cursor).save(keeper)?))?;
         }
-        shared.with(|desk, keeper| Ok(desk.paid().save(keeper)?))
+        Ok(())
     }
 
     fn stamp<'s>(&mut self, signer: &'s Signer) -> Stamp<'s> {

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use sotto_protocol::{drain::Drained, envelope::EnvelopeHeader, hash};
 
-use super::super::{StoreError, Stored};
+use super::{
+    super::{StoreError, Stored},
+    examine::field,
+};
 
 /// One entry of the index.
 pub(super) struct Row {
@@ -33,16 +36,14 @@ impl Row {
     }
 }
 
-/// A number for this life of the line in this run of Redis.
+/// A number for this life of a slot under this master.
 ///
-/// A restart may have lost the last second, whose positions are then given out again: the run id in
-/// the hash makes drainers read from the start and drop what they know.
+/// A restart or a failover may have lost what was written last, whose positions are then given out
+/// again: the replication id in the hash, new in each of these cases, makes drainers read from the
+/// start and drop what they know. A slot that moves to another master has another one too.
 pub(super) fn incarnation(seed: &str, info: &str) -> Result<u64, StoreError> {
-    let run = info
-        .lines()
-        .find_map(|line| line.strip_prefix("run_id:"))
-        .ok_or(StoreError::Corrupt)?;
-    let hash = hash::digest(&[seed.as_bytes(), run.trim().as_bytes()]);
+    let id = field(info, "master_replid").ok_or(StoreError::Corrupt)?;
+    let hash = hash::digest(&[seed.as_bytes(), id.as_bytes()]);
     Ok(hash
         .first_chunk()
         .map_or(0, |bytes| u64::from_le_bytes(*bytes)))

@@ -1,0 +1,224 @@
+//! The inbox: shards of a line, each on a slot of its own.
+
+use redis::{Cmd, cmd};
+use sotto_protocol::{
+    drain::{Cursor, DrainPage, Drained},
+    id::{DeviceId, LineId},
+    limits::{DAY_SECONDS, RETENTION_DAYS, SHARDS_MAX},
+};
+
+use super::{
+    super::{Post, StoreError, arrival, shard_of},
+    Redis,
+    batch::Batch,
+    keys::Keys,
+    values::{Row, incarnation},
+};
+
+/// Bodies and marks outlive retention by a day, then Redis drops them itself.
+pub(super) const LIFETIME_MS: u64 = (RETENTION_DAYS + 1) * DAY_SECONDS * 1_000;
+/// Of a stream: its id, its fields.
+type Entry = (String, Vec<Vec<u8>>);
+
+/// Bodies asked for in one command.
+const FETCH: usize = 16;
+
+impl Redis {
+    /// How many shards a line has: what the settings said when it was new.
+    pub(super) async fn shards(&self, line: LineId) -> Result<u16, StoreError> {
+        if let Some(shards) = self.lines.known(line) {
+            return Ok(shards);
+        }
+        let keys = Keys::line(line);
+        let ask = Batch::of(command("HGET", &keys.meta(), &[b"shards"]));
+        let (mut kept,): (Option<u16>,) = self.run(&ask).await?;
+        if kept.is_none() {
+            let wanted = self.shards.to_string();
+            let set = command("HSETNX", &keys.meta(), &[b"shards", wanted.as_bytes()]);
+            let set = Batch::of(set)
+                .add(command("HGET", &keys.meta(), &[b"shards"]))
+                .kept(keys.beat());
+            ((), kept) = self.run(&set).await?;
+        }
+        let kept = kept.filter(|shards| (1..=SHARDS_MAX).contains(shards));
+        let shards = kept.ok_or(StoreError::Corrupt)?;
+        self.lines.learn(line, shards);
+        Ok(shards)
+    }
+
+    pub(super) async fn append_post(
+        &self,
+        line: LineId,
+        post: &Post,
+        now: u64,
+    ) -> Result<(), StoreError> {
+        let address = &post.address.0;
+        let shard = shard_of(line, post.address, self.shards(line).await?);
+        let keys = Keys::shard(line, shard);
+        let mut set = cmd("SET");
+        set.arg(keys.body(address))
+            .arg(post.body.as_ref())
+            .arg("NX")
+            .arg("PX")
+            .arg(LIFETIME_MS);
+        let mut enter = cmd("EVALSHA");
+        enter
+            .arg(self.connections.append.get_hash())
+            .arg(4)
+            .arg(keys.body(address))
+            .arg(keys.mark(address))
+            .arg(keys.meta())
+            .arg(keys.index())
+            .arg(arrival(now))
+            .arg(LIFETIME_MS)
+            .arg(address.as_slice());
+        let batch = Batch::atomic().add(set).add(enter).kept(keys.beat());
+        let ((), ()) = self.run(&batch).await?;
+        Ok(())
+    }
+
+    pub(super) async fn read_shard(
+        &self,
+        line: LineId,
+        after: Cursor,
+        max: usize,
+    ) -> Result<DrainPage, StoreError> {
+        let shards = self.shards(line).await?;
+        if after.shard >= shards {
+            return Err(StoreError::Incarnation);
+        }
+        let keys = Keys::shard(line, after.shard);
+        let mut range = cmd("XRANGE");
+        range
+            .arg(keys.index())
+            .arg(format!("{}-0", after.position.saturating_add(1)))
+            .arg("+")
+            .arg("COUNT")
+            .arg(max);
+        let (incarnation, rows): (u64, Vec<Entry>) = self.with_incarnation(&keys, range).await?;
+        if after.position > 0 && after.incarnation != incarnation {
+            return Err(StoreError::Incarnation);
+        }
+        let rows: Vec<Row> = rows
+            .into_iter()
+            .map(|(id, fields)| Row::parse(&id, fields).ok_or(StoreError::Corrupt))
+            .collect::<Result<_, _>>()?;
+        let cursor = Cursor {
+            incarnation,
+            position: rows.last().map_or(after.position, |row| row.position),
+            ..after
+        };
+        Ok(DrainPage {
+            cursor,
+            last_shard: shards.saturating_sub(1),
+            records: self.bodies(&keys, rows).await?,
+        })
+    }
+
+    pub(super) async fn acknowledge_shard(
+        &self,
+        line: LineId,
+        device: DeviceId,
+        cursor: Cursor,
+        drainers: &[DeviceId],
+    ) -> Result<(), StoreError> {
+        if cursor.shard >= self.shards(line).await? {
+            return Err(StoreError::Incarnation);
+        }
+        let keys = Keys::shard(line, cursor.shard);
+        let nothing = command("EXISTS", &keys.meta(), &[]);
+        let (incarnation, ()): (u64, ()) = self.with_incarnation(&keys, nothing).await?;
+        if cursor.incarnation != incarnation {
+            return Err(StoreError::Incarnation);
+        }
+        let mut script = cmd("EVAL");
+        script
+            .arg(include_str!("acknowledge.lua"))
+            .arg(3)
+            .arg(keys.meta())
+            .arg(keys.acks())
+            .arg(keys.index())
+            .arg(cursor.position)
+            .arg(keys.bodies())
+            .arg(&device.0);
+        for drainer in drainers {
+            script.arg(&drainer.0);
+        }
+        // Not kept: who forgets it deletes later.
+        let batch = Batch::of(script);
+        loop {
+            let (state,): (i64,) = self.run(&batch).await?;
+            match state {
+                -1 => return Err(StoreError::Incarnation),
+                0 => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) async fn sweep_shard(&self, keys: &Keys, before: u64) -> Result<(), StoreError> {
+        let mut script = cmd("EVAL");
+        script
+            .arg(include_str!("sweep.lua"))
+            .arg(2)
+            .arg(keys.meta())
+            .arg(keys.index())
+            .arg(before)
+            .arg(keys.bodies());
+        let batch = Batch::of(script);
+        while self.run::<(i64,)>(&batch).await? == (1,) {}
+        Ok(())
+    }
+
+    /// What a command answers, and the incarnation of the slot just before. No transaction, which a
+    /// full Redis refuses: should the incarnation end in between, its cursors are refused from then on.
+    pub(super) async fn with_incarnation<T: redis::FromRedisValue>(
+        &self,
+        keys: &Keys,
+        ask: Cmd,
+    ) -> Result<(u64, T), StoreError> {
+        let mut info = cmd("INFO");
+        info.arg("replication");
+        let batch = Batch::new()
+            .add(command("HGET", &keys.meta(), &[b"seed"]))
+            .add(info)
+            .add(ask);
+        loop {
+            let (seed, info, answer): (Option<String>, String, T) = self.run(&batch).await?;
+            if let Some(seed) = seed {
+                return Ok((incarnation(&seed, &info)?, answer));
+            }
+            let mut set = cmd("EVAL");
+            set.arg(include_str!("seed.lua"))
+                .arg(1)
+                .arg(keys.meta())
+                .arg(self.fresh());
+            self.run::<((),)>(&Batch::of(set)).await?;
+        }
+    }
+
+    async fn bodies(&self, keys: &Keys, rows: Vec<Row>) -> Result<Vec<Drained>, StoreError> {
+        let mut records = Vec::with_capacity(rows.len());
+        for rows in rows.chunks(FETCH) {
+            let batch = rows.iter().fold(Batch::new(), |batch, row| {
+                batch.add(command("GET", &keys.body(&row.address), &[]))
+            });
+            let bodies: Vec<Option<Vec<u8>>> = self.run(&batch).await?;
+            for (row, body) in rows.iter().zip(bodies) {
+                // A body may have been acknowledged away since the index was read.
+                records.extend(body.map(|body| row.drained(body)).transpose()?);
+            }
+        }
+        Ok(records)
+    }
+}
+
+/// A command on one key.
+pub(super) fn command(name: &str, key: &[u8], rest: &[&[u8]]) -> Cmd {
+    let mut command = cmd(name);
+    command.arg(key);
+    for part in rest {
+        command.arg(*part);
+    }
+    command
+}
