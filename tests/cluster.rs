@@ -2,6 +2,7 @@
 //! whatever was acknowledged is there afterwards, once, and no cursor jumps over anything.
 
 mod events;
+mod relays;
 mod replicas;
 
 use std::{

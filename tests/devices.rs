@@ -39,7 +39,7 @@ fn begin(seed: u64) -> Scene {
     Scene { world, signer, rng }
 }
 
-fn relay_key(world: &World) -> sotto_protocol::statement::LineStatement {
+pub(crate) fn relay_key(world: &World) -> sotto_protocol::statement::LineStatement {
     let bundle = Untrusted::parse(&world.relay().bundle().unwrap().json).unwrap();
     bundle
         .verify_line(world.pin(), world.clock.read())

@@ -22,6 +22,7 @@ mod privacy;
 mod programs;
 mod published;
 mod refusals;
+mod rereading;
 mod rotation;
 mod schedule;
 mod seal;

@@ -4,6 +4,7 @@ mod contract;
 mod durable;
 mod model;
 mod sharded;
+mod tls;
 
 use std::sync::Arc;
 

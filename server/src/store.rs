@@ -138,7 +138,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn append(&self, line: LineId, post: Post, now: u64) -> Result<(), StoreError>;
 
     /// Up to `max` records of one shard after the cursor, oldest first; of shard 0 from the start
-    /// without one, and from the start for position 0.
+    /// without one, and from the start for position 0. Positions rise within a shard, and across
+    /// shards in the order of arrival as far as it is known.
     ///
     /// # Errors
     /// [`StoreError::Incarnation`] for a cursor of another incarnation, or of no shard.

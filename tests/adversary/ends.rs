@@ -189,7 +189,8 @@ impl Office {
         loop {
             let mut desk = self.desk();
             let page = net.drain(desk.cursor(0));
-            desk.take(&page, now, &mut self.rng).save(&mut self.disk)?;
+            desk.take(std::slice::from_ref(&page), now, &mut self.rng)
+                .save(&mut self.disk)?;
             if page.records.is_empty() {
                 return Ok(());
             }

@@ -10,7 +10,10 @@ use std::{
 use redis::{Client, Connection, FromRedisValue, cmd};
 use tempfile::TempDir;
 
-use crate::{programs::until, redis::dump};
+use crate::{
+    programs::until,
+    redis::{OPERATOR, RELAY, dump, users},
+};
 
 /// Nodes as child processes. Killed when dropped.
 #[derive(Debug)]
@@ -122,7 +125,7 @@ impl RedisCluster {
     }
 
     fn url(&self, node: usize) -> String {
-        format!("redis://127.0.0.1:{}/", self.nodes[node].port)
+        format!("redis://relay:{RELAY}@127.0.0.1:{}/", self.nodes[node].port)
     }
 
     fn is_up(&self, node: usize) -> bool {
@@ -228,7 +231,9 @@ impl RedisCluster {
     }
 
     fn try_connection(&self, node: usize) -> Option<Connection> {
-        let client = Client::open(self.url(node)).unwrap();
+        let port = self.nodes[node].port;
+        let url = format!("redis://operator:{OPERATOR}@127.0.0.1:{port}/");
+        let client = Client::open(url).unwrap();
         client
             .get_connection_with_timeout(Duration::from_secs(2))
             .ok()
@@ -270,6 +275,7 @@ impl Migration<'_> {
         let port = self.cluster.nodes[self.to].port;
         let mut migrate = cmd("MIGRATE");
         migrate.arg("127.0.0.1").arg(port).arg("").arg(0).arg(5_000);
+        migrate.arg("AUTH2").arg("operator").arg(OPERATOR);
         let moved = migrate.arg("KEYS").arg(keys).query::<String>(&mut source);
         // Keys that expired or went meanwhile are no failure.
         assert!(["OK", "NOKEY"].contains(&moved.unwrap().as_str()));
@@ -309,6 +315,9 @@ impl Node {
             .args(["--cluster-enabled", "yes"])
             .args(["--cluster-node-timeout", NODE_TIMEOUT])
             .args(["--appendonly", "yes", "--appendfsync", "everysec"])
+            .arg("--aclfile")
+            .arg(users())
+            .args(["--masteruser", "operator", "--masterauth", OPERATOR])
             .args(["--repl-diskless-sync-delay", "0"])
             .arg("--dir")
             .arg(&home)

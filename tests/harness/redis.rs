@@ -45,9 +45,24 @@ impl RedisServer {
         Self::start_on(fsync, free_port())
     }
 
+    /// One that listens on TLS alone; `options` say with which certificates.
+    pub fn on_tls(options: &[&str]) -> (Self, u16) {
+        let port = free_port();
+        let number = port.to_string();
+        let options = [&["--tls-port", number.as_str()], options].concat();
+        (
+            Self::start_with(AppendFsync::EverySecond, 0, &options),
+            port,
+        )
+    }
+
     fn start_on(fsync: AppendFsync, port: u16) -> Self {
+        Self::start_with(fsync, port, &[])
+    }
+
+    fn start_with(fsync: AppendFsync, port: u16, options: &[&str]) -> Self {
         let dir = TempDir::new().unwrap();
-        let child = spawn(dir.path(), fsync, port);
+        let child = spawn(dir.path(), (fsync, port), options);
         let server = Self {
             dir,
             fsync,
@@ -60,12 +75,22 @@ impl RedisServer {
 
     /// For the `redis` crate and the relay's settings.
     pub fn url(&self) -> String {
-        format!("redis+unix://{}", self.socket().display())
+        let socket = self.socket();
+        format!("redis+unix://{}?user=relay&pass={RELAY}", socket.display())
+    }
+
+    /// The same for somebody who may do everything.
+    pub fn operator_url(&self) -> String {
+        let socket = self.socket();
+        format!(
+            "redis+unix://{}?user=operator&pass={OPERATOR}",
+            socket.display()
+        )
     }
 
     /// The same over TCP, after [`Self::on_tcp`].
     pub fn tcp_url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
+        format!("redis://relay:{RELAY}@127.0.0.1:{}/", self.port)
     }
 
     /// Kills it and starts it again on the same files.
@@ -73,7 +98,7 @@ impl RedisServer {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         fs::remove_file(self.socket()).ok();
-        self.child = spawn(self.dir.path(), self.fsync, self.port);
+        self.child = spawn(self.dir.path(), (self.fsync, self.port), &[]);
         self.wait();
     }
 
@@ -84,7 +109,8 @@ impl RedisServer {
 
     /// A connection.
     pub fn connection(&self) -> Connection {
-        Client::open(self.url()).unwrap().get_connection().unwrap()
+        let client = Client::open(self.operator_url()).unwrap();
+        client.get_connection().unwrap()
     }
 
     /// Every key with its whole value, raw.
@@ -103,7 +129,7 @@ impl RedisServer {
         )]
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            let client = Client::open(self.url()).unwrap();
+            let client = Client::open(self.operator_url()).unwrap();
             let pong = client
                 .get_connection()
                 .and_then(|mut connection| redis::cmd("PING").query::<String>(&mut connection));
@@ -127,6 +153,15 @@ impl Drop for RedisServer {
     }
 }
 
+/// Passwords of the file that operators begin with.
+pub(crate) const RELAY: &str = "change-this";
+pub(crate) const OPERATOR: &str = "change-this-too";
+
+/// That file: what is missing in it fails every test in Redis.
+pub(crate) fn users() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/deploy/redis/users.acl")
+}
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Free at this moment.
@@ -135,7 +170,7 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-fn spawn(dir: &Path, fsync: AppendFsync, port: u16) -> Child {
+fn spawn(dir: &Path, (fsync, port): (AppendFsync, u16), options: &[&str]) -> Child {
     let (on, every) = match fsync {
         AppendFsync::Always => ("yes", "always"),
         AppendFsync::EverySecond => ("yes", "everysec"),
@@ -144,6 +179,9 @@ fn spawn(dir: &Path, fsync: AppendFsync, port: u16) -> Child {
     Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args(["--unixsocket", "socket", "--save", ""])
+        .arg("--aclfile")
+        .arg(users())
+        .args(options)
         .args(["--appendonly", on, "--appendfsync", every])
         .arg("--dir")
         .arg(dir)

@@ -1,7 +1,7 @@
 //! A whole world in one process: relay, line, clock. Nothing sleeps; time passes when told to.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     fmt,
     sync::{
         Arc,
@@ -31,14 +31,17 @@ use sotto_relay::{
     http::{Bounds, app},
     keys::RelaySecrets,
     relay::Relay,
-    store::{Embedded, Redis, Store},
+    store::{Embedded, Redis, RedisSettings, Store},
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 use zeroize::Zeroizing;
 
-use crate::redis::{AppendFsync, RedisServer};
+use crate::{
+    cluster::RedisCluster,
+    redis::{AppendFsync, RedisServer},
+};
 
 /// Every backend a journey runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +70,18 @@ macro_rules! on_every_backend {
             }
         }
     )*};
+}
+
+/// One test of all of them on a Cluster, since making one takes two seconds.
+#[macro_export]
+macro_rules! on_a_cluster {
+    ($($name:ident($seed:literal)),* $(,)?) => {
+        #[test]
+        fn on_a_cluster() {
+            let cluster = std::sync::Arc::new($crate::cluster::RedisCluster::start(3, false));
+            $($name(&mut $crate::world::World::on_cluster(&cluster, $seed));)*
+        }
+    };
 }
 
 /// A clock that stands still until it is moved. Counts milliseconds.
@@ -149,12 +164,15 @@ pub struct World {
     /// The relay's store, to look into.
     pub store: Arc<dyn Store>,
     runtime: Runtime,
-    app: Router,
+    /// Of each relay of the store, which take requests in turn.
+    apps: Vec<Router>,
+    turn: Cell<usize>,
     secret: Zeroizing<[u8; 64]>,
     seen: RefCell<Vec<Seen>>,
     tamper: RefCell<Option<Tamper>>,
     intercept: RefCell<Option<Intercept>>,
     redis: Option<RedisServer>,
+    cluster: Option<Arc<RedisCluster>>,
     dir: TempDir,
     rng: ChaCha20Rng,
 }
@@ -172,13 +190,7 @@ impl World {
     /// A relay that trusts a new line, which has published nothing yet.
     pub fn new(backend: Backend, seed: u64) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let clock = TestClock::begin();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let dir = TempDir::new().unwrap();
+        let (runtime, dir) = (runtime(), TempDir::new().unwrap());
         let (store, redis): (Arc<dyn Store>, _) = match backend {
             Backend::Embedded => {
                 let path = dir.path().join("relay.redb");
@@ -194,13 +206,34 @@ impl World {
                 (Arc::new(store.unwrap()), Some(server))
             }
         };
+        Self {
+            redis,
+            ..Self::begin(store, runtime, dir, rng)
+        }
+    }
+
+    /// The same on a Cluster, which forgets what others left there.
+    pub fn on_cluster(cluster: &Arc<RedisCluster>, seed: u64) -> Self {
+        cluster.clear();
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let runtime = runtime();
+        let store = runtime.block_on(open(cluster, rng.next_u64()));
+        Self {
+            cluster: Some(Arc::clone(cluster)),
+            ..Self::begin(store, runtime, TempDir::new().unwrap(), rng)
+        }
+    }
+
+    fn begin(store: Arc<dyn Store>, runtime: Runtime, dir: TempDir, mut rng: ChaCha20Rng) -> Self {
+        let clock = TestClock::begin();
         let mut secret = Zeroizing::new([0; 64]);
         rng.fill_bytes(secret.as_mut_slice());
         let secrets = RelaySecrets::from_bytes(&secret, BEGIN);
         let (roots, line) = ceremony::begin(beginning(&secrets), clock.read(), &mut rng);
         let pin = line.book.pin().unwrap();
         Self {
-            app: serve(&store, &clock, secrets, pin),
+            apps: vec![serve(&store, &clock, secrets, pin)],
+            turn: Cell::new(0),
             clock,
             line,
             roots,
@@ -210,7 +243,8 @@ impl World {
             seen: RefCell::default(),
             tamper: RefCell::default(),
             intercept: RefCell::default(),
-            redis,
+            redis: None,
+            cluster: None,
             dir,
             rng,
         }
@@ -255,7 +289,16 @@ impl World {
 
     /// Starts the relay anew on its store.
     pub fn restart(&mut self, secrets: RelaySecrets, pin: Pin) {
-        self.app = serve(&self.store, &self.clock, secrets, pin);
+        self.apps = vec![serve(&self.store, &self.clock, secrets, pin)];
+    }
+
+    /// One more relay on the same Cluster; from now on they take requests in turn.
+    pub fn add_relay(&mut self) {
+        let cluster = self.cluster.clone().expect("a world on a Cluster");
+        let seed = self.rng.next_u64();
+        let store = self.runtime.block_on(open(&cluster, seed));
+        let app = serve(&store, &self.clock, self.secrets(), self.pin());
+        self.apps.push(app);
     }
 
     /// What the relay's task does every ten minutes: deletes what is past.
@@ -299,7 +342,9 @@ impl World {
     pub fn held(&self) -> Vec<u8> {
         let path = self.dir.path().join("relay.redb");
         let mut all = std::fs::read(path).unwrap_or_default();
-        for (key, value) in self.redis.iter().flat_map(RedisServer::dump) {
+        let redis = self.redis.iter().flat_map(RedisServer::dump);
+        let cluster = self.cluster.iter().flat_map(|cluster| cluster.dump());
+        for (key, value) in redis.chain(cluster) {
             all.extend_from_slice(&key);
             all.extend_from_slice(&value);
         }
@@ -314,7 +359,9 @@ impl World {
             builder = builder.header(*name, value);
         }
         let body = Body::from(request.body.clone());
-        let call = self.app.clone().oneshot(builder.body(body).unwrap());
+        let turn = self.turn.replace(self.turn.get().wrapping_add(1));
+        let app = self.apps[turn % self.apps.len()].clone();
+        let call = app.oneshot(builder.body(body).unwrap());
         self.runtime.block_on(async {
             let answer = call.await.unwrap();
             let status = answer.status().as_u16();
@@ -374,6 +421,24 @@ pub fn policy() -> Policy {
         schedule: ScheduleTimings::default(),
     }
 }
+
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
+}
+
+async fn open(cluster: &RedisCluster, seed: u64) -> Arc<dyn Store> {
+    let settings = RedisSettings {
+        urls: cluster.urls(),
+        is_cluster: true,
+        shards: CLUSTER_SHARDS,
+        ..RedisSettings::single("", 2, seed)
+    };
+    Arc::new(Redis::open(&settings).await.unwrap())
+}
+
+/// Shards of the inbox of a world on a Cluster.
+const CLUSTER_SHARDS: u16 = 4;
 
 fn relay_of(store: &Arc<dyn Store>, clock: &TestClock, secrets: RelaySecrets, pin: Pin) -> Relay {
     let (store, clock) = (Arc::clone(store), Arc::new(clock.clone()));

@@ -120,7 +120,17 @@ impl<'t, T: Transport> Relay<'t, T> {
     /// GET records of one shard after a cursor, signed. [`RelayError::Conflict`] for a cursor of
     /// another incarnation, and for a shard that does not exist.
     pub fn drain(&self, stamp: &Stamp<'_>, after: Cursor) -> Result<DrainPage, RelayError> {
-        let query = format!("after={}&max={DRAIN_MAX}", after.to_text());
+        self.drain_some(stamp, after, DRAIN_MAX)
+    }
+
+    /// [`Self::drain`] of at most `max` records, up to [`DRAIN_MAX`].
+    pub fn drain_some(
+        &self,
+        stamp: &Stamp<'_>,
+        after: Cursor,
+        max: usize,
+    ) -> Result<DrainPage, RelayError> {
+        let query = format!("after={}&max={max}", after.to_text());
         let request = self.signed(stamp, (Method::Get, "/in", &query), Vec::new());
         let answer = self.send(&request)?;
         let page = DrainPage::from_bytes(&answer.body).map_err(|_| RelayError::Strange)?;

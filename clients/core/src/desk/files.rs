@@ -133,17 +133,17 @@ impl Desk {
         self.changed.insert(Row::File(number));
     }
 
-    /// Takes one answer of the inbox, and what of attachments has come or is missing with it.
+    /// Takes answers of the inbox, and what of attachments has come or is missing with it.
     pub(super) fn take_in(
         &mut self,
-        page: &DrainPage,
+        pages: &[DrainPage],
         now: u64,
         rows: &mut dyn RowKeeper,
         rng: &mut impl CryptoRng,
     ) -> Result<Batch, KeepError> {
-        let mut batch = self.take(page, now, rng).save(rows)?;
+        let mut batch = self.take(pages, now, rng).save(rows)?;
         batch.texts += self.gather(rows, now, rng)?;
-        if batch.is_empty {
+        if batch.is_last {
             self.ask_for_missing(now, rng).save(rows)?;
         }
         Ok(batch)

@@ -33,24 +33,32 @@ const HOLD_SECONDS: u64 = 172_800;
 const MAX_HELD: usize = 10_000;
 
 /// What came of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// To acknowledge to the relay, now that everything is saved; `None` while something of it
-    /// waits for its place in the log.
-    pub cursor: Option<Cursor>,
-    /// The shard has no more.
+    /// To acknowledge to the relay, now that everything is saved; none while something of it waits
+    /// for its place in the log.
+    pub cursors: Vec<Cursor>,
+    /// The inbox has no more.
     pub is_last: bool,
-    /// The inbox has no more: this was its last shard.
-    pub is_empty: bool,
     /// Texts and parts of texts that were new.
     pub texts: usize,
 }
 
 impl Desk {
-    /// Takes one answer of the inbox, whose shards are read in order, each until it has no more.
-    pub fn take(&mut self, page: &DrainPage, now: u64, rng: &mut impl CryptoRng) -> Change<Batch> {
+    /// Takes answers of the inbox, one of each shard at most, whose records came before all that were
+    /// not taken yet: in the order of positions they are in the order of arrival. Where no shard has
+    /// more, they are all without records.
+    pub fn take(
+        &mut self,
+        pages: &[DrainPage],
+        now: u64,
+        rng: &mut impl CryptoRng,
+    ) -> Change<Batch> {
         let (mut texts, mut has_opened) = (0, false);
-        for record in &page.records {
+        let mut records: Vec<&Drained> = pages.iter().flat_map(|page| &page.records).collect();
+        records.sort_by_key(|record| record.position);
+        let is_last = records.is_empty();
+        for record in records {
             let (new, is_opened) = self.take_record(record, now, rng);
             texts += new;
             has_opened |= is_opened;
@@ -58,30 +66,35 @@ impl Desk {
         if has_opened {
             texts += self.take_held(now, false, rng);
         }
-        let is_last = page.records.is_empty();
-        let is_empty = is_last && page.cursor.shard == page.last_shard;
-        if is_empty {
+        if is_last {
             // Everything posted so far has been tried with the prekeys of its days.
             self.erase_past(day_of(now));
             self.submit(Event::Emptied { at: now });
             self.expire_strays(now);
             self.note_drained(now);
         }
-        if self.shards.advance(page, self.holds_back()) {
-            self.changed.insert(Row::Meta);
+        for page in pages {
+            if self.shards.advance(page, self.holds_back()) {
+                self.changed.insert(Row::Meta);
+            }
         }
-        let is_safe = !self.holds_back() && !is_last;
+        let read = pages.iter().filter(|page| !page.records.is_empty());
+        let cursors = read.map(|page| page.cursor);
         self.change(Batch {
-            cursor: is_safe.then_some(page.cursor),
+            cursors: if self.holds_back() {
+                Vec::new()
+            } else {
+                cursors.collect()
+            },
             is_last,
-            is_empty,
             texts,
         })
     }
 
-    /// Where a round begins a shard, `None` past the last one.
-    pub(super) fn resume(&mut self, shard: u16, now: u64) -> Option<Cursor> {
-        self.shards.resume(shard, now)
+    /// Where a round begins a shard.
+    pub(super) fn resume(&mut self, shard: u16, now: u64) -> Cursor {
+        let known = self.shards.resume(shard, now);
+        known.unwrap_or_else(|| Cursor::start(shard))
     }
 
     /// Cursors that could not be acknowledged when they were read, and can be now.

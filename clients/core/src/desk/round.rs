@@ -3,6 +3,7 @@
 //! The desk is held for each change, never while a request is under way, so that analysts do not
 //! wait for the network.
 
+mod fronts;
 mod log;
 
 use std::fmt;
@@ -10,11 +11,11 @@ use std::fmt;
 use rand_core::CryptoRng;
 use sotto_protocol::{
     bundle::{Pin, Published, Untrusted, VerifyError},
-    drain::Cursor,
-    limits::SHARDS_MAX,
+    drain::{Cursor, DrainPage},
     statement::Policy,
 };
 
+use self::fronts::Fronts;
 use super::{Batch, Desk, DeskError, Effect, LiveLog, RowKeeper};
 use crate::{
     keep::KeepError,
@@ -143,48 +144,63 @@ impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
         published: &Published,
     ) -> Result<usize, S::Error> {
         self.pay(shared, published)?;
-        let mut all = 0;
-        for shard in 0..SHARDS_MAX {
-            let now = (self.clock)();
-            let signer = shared.with(|desk, _| Ok(desk.signer(&published.line)))?;
-            let Some(from) = shared.with(|desk, _| Ok(desk.resume(shard, now)))? else {
-                break;
-            };
-            all += self.drain_shard(shared, &signer, from)?;
-        }
-        Ok(all)
-    }
-
-    fn drain_shard<S: Shared>(
-        &mut self,
-        shared: &mut S,
-        signer: &Signer,
-        mut after: Cursor,
-    ) -> Result<usize, S::Error> {
+        let signer = shared.with(|desk, _| Ok(desk.signer(&published.line)))?;
+        let mut fronts = Fronts::default();
         let mut all = 0;
         loop {
-            let stamp = self.stamp(signer);
-            let page = match self.relay.drain(&stamp, after) {
-                Err(RelayError::Conflict) if after.position > 0 => {
-                    let shard = after.shard;
-                    shared.with(|desk, keeper| Ok(desk.rewind(shard).save(keeper)?))?;
-                    after = Cursor::start(shard);
-                    continue;
-                }
-                other => other?,
-            };
+            self.fetch(shared, &signer, &mut fronts)?;
+            let pages = fronts.next();
             let now = (self.clock)();
             let batch: Batch =
-                shared.with(|desk, keeper| Ok(desk.take_in(&page, now, keeper, self.rng)?))?;
+                shared.with(|desk, keeper| Ok(desk.take_in(&pages, now, keeper, self.rng)?))?;
             all += batch.texts;
-            if let Some(cursor) = batch.cursor {
-                let stamp = self.stamp(signer);
+            for cursor in batch.cursors {
+                let stamp = self.stamp(&signer);
                 self.relay.acknowledge(&stamp, cursor)?;
             }
             if batch.is_last {
                 return Ok(all);
             }
-            after = page.cursor;
+        }
+    }
+
+    /// Reads on in every shard of which nothing is left to take.
+    fn fetch<S: Shared>(
+        &mut self,
+        shared: &mut S,
+        signer: &Signer,
+        fronts: &mut Fronts,
+    ) -> Result<(), S::Error> {
+        let mut shard = 0;
+        while shard < fronts.count() {
+            if let Some(max) = fronts.wants(shard) {
+                let page = self.fetch_shard(shared, signer, (fronts.after(shard), shard, max))?;
+                fronts.arrived(page);
+            }
+            shard += 1;
+        }
+        Ok(())
+    }
+
+    fn fetch_shard<S: Shared>(
+        &mut self,
+        shared: &mut S,
+        signer: &Signer,
+        (after, shard, max): (Option<Cursor>, u16, usize),
+    ) -> Result<DrainPage, S::Error> {
+        let now = (self.clock)();
+        let after = match after {
+            Some(after) => after,
+            None => shared.with(|desk, _| Ok(desk.resume(shard, now)))?,
+        };
+        let stamp = self.stamp(signer);
+        match self.relay.drain_some(&stamp, after, max) {
+            Err(RelayError::Conflict) if after.position > 0 => {
+                shared.with(|desk, keeper| Ok(desk.rewind(shard).save(keeper)?))?;
+                let stamp = self.stamp(signer);
+                Ok(self.relay.drain_some(&stamp, Cursor::start(shard), max)?)
+            }
+            other => Ok(other?),
         }
     }
 

@@ -20,6 +20,8 @@ pub(super) const LIFETIME_MS: u64 = (RETENTION_DAYS + 1) * DAY_SECONDS * 1_000;
 /// Of a stream: its id, its fields.
 type Entry = (String, Vec<Vec<u8>>);
 
+/// How far a position may be ahead of the line's order while many post at once.
+const BEHIND: u64 = 64;
 /// Bodies asked for in one command.
 const FETCH: usize = 16;
 
@@ -53,7 +55,9 @@ impl Redis {
         now: u64,
     ) -> Result<(), StoreError> {
         let address = &post.address.0;
-        let shard = shard_of(line, post.address, self.shards(line).await?);
+        let shards = self.shards(line).await?;
+        let shard = shard_of(line, post.address, shards);
+        let least = self.place(line, shards).await?;
         let keys = Keys::shard(line, shard);
         let mut set = cmd("SET");
         set.arg(keys.body(address))
@@ -71,10 +75,36 @@ impl Redis {
             .arg(keys.index())
             .arg(arrival(now))
             .arg(LIFETIME_MS)
-            .arg(address.as_slice());
+            .arg(address.as_slice())
+            .arg(least);
         let batch = Batch::atomic().add(set).add(enter).kept(keys.beat());
-        let ((), ()) = self.run(&batch).await?;
+        let ((), position): ((), u64) = self.run(&batch).await?;
+        if shards > 1 && position > least.saturating_add(BEHIND) {
+            self.raise(line, position).await;
+        }
         Ok(())
+    }
+
+    /// The next place in the order of a whole line, so that shards can be read as one inbox. Where it
+    /// was lost and goes back, positions of a shard still rise.
+    async fn place(&self, line: LineId, shards: u16) -> Result<u64, StoreError> {
+        if shards == 1 {
+            return Ok(0);
+        }
+        let next = Batch::of(command("INCR", &Keys::line(line).order(), &[]));
+        let (place,): (u64,) = self.run(&next).await?;
+        Ok(place)
+    }
+
+    async fn raise(&self, line: LineId, position: u64) {
+        let mut raise = cmd("EVAL");
+        raise
+            .arg(include_str!("raise.lua"))
+            .arg(1)
+            .arg(Keys::line(line).order())
+            .arg(position);
+        // Only the order of what comes next depends on it.
+        let _later = self.run::<((),)>(&Batch::of(raise)).await;
     }
 
     pub(super) async fn read_shard(

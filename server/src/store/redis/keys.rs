@@ -49,6 +49,11 @@ impl Keys {
         self.with(b"meta", &[])
     }
 
+    /// Counts what came to a line with several shards.
+    pub(super) fn order(&self) -> Vec<u8> {
+        self.with(b"order", &[])
+    }
+
     /// Nothing in it: written after everything that replicas are to have.
     pub(super) fn beat(&self) -> Vec<u8> {
         self.with(b"beat", &[])
