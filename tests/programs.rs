@@ -22,6 +22,7 @@ use sotto_protocol::{
     drain::Cursor, id::LineId, limits::ENVELOPE_BYTES, secret::random, statement::DeviceRole,
 };
 use sotto_tests::{
+    cluster::RedisCluster,
     hunt::Planted,
     programs::{Programs, text, until},
     redis::{AppendFsync, RedisServer},
@@ -34,6 +35,16 @@ const FOLLOW_UP: &str = "North bank, behind the sawmill, every Tuesday.";
 
 fn redis_settings(server: &RedisServer) -> String {
     format!("[store]\nkind = \"redis\"\nurl = \"{}\"\n", server.url())
+}
+
+fn cluster_settings(cluster: &RedisCluster) -> String {
+    let urls: Vec<String> = cluster
+        .urls()
+        .iter()
+        .map(|url| format!("\"{url}\""))
+        .collect();
+    let urls = urls.join(", ");
+    format!("[store]\nkind = \"redis-cluster\"\nurls = [{urls}]\nreplicas_acknowledge = 1\n")
 }
 
 /// The demo's story as a test, then a hunt through everything that was written down.
@@ -133,6 +144,13 @@ fn a_whole_conversation_on_redis() {
     let server = RedisServer::start(AppendFsync::EverySecond);
     let settings = redis_settings(&server);
     a_whole_conversation(&mut programs, &settings, Some(&server));
+}
+
+#[test]
+fn a_whole_conversation_on_a_cluster() {
+    let mut programs = Programs::new();
+    let cluster = RedisCluster::start(3, true);
+    a_whole_conversation(&mut programs, &cluster_settings(&cluster), None);
 }
 
 #[test]
@@ -357,10 +375,12 @@ impl Storm {
                 Err(RelayError::Unreachable(_)) => continue,
                 other => other.unwrap(),
             };
-            if page.records.is_empty() {
-                return bodies;
-            }
             cursor = page.cursor;
+            match (page.records.is_empty(), cursor.shard == page.last_shard) {
+                (true, true) => return bodies,
+                (true, false) => cursor = Cursor::start(cursor.shard + 1),
+                (false, _) => {}
+            }
             bodies.extend(page.records.into_iter().map(|record| record.body));
         }
     }
@@ -412,4 +432,10 @@ fn killed_during_2000_posts_on_the_embedded_store() {
 fn killed_during_2000_posts_on_redis() {
     let server = RedisServer::start(AppendFsync::EverySecond);
     Storm::begin(2, &redis_settings(&server)).rage();
+}
+
+#[test]
+fn killed_during_2000_posts_on_a_cluster() {
+    let cluster = RedisCluster::start(3, true);
+    Storm::begin(3, &cluster_settings(&cluster)).rage();
 }
