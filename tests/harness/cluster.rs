@@ -20,6 +20,8 @@ use crate::{
 pub struct RedisCluster {
     nodes: Vec<Node>,
     dir: TempDir,
+    /// More settings of every node.
+    options: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -27,6 +29,8 @@ struct Node {
     child: Child,
     port: u16,
     bus: u16,
+    /// Beside the port, where it speaks TLS.
+    tls: Option<u16>,
     id: String,
 }
 
@@ -59,10 +63,26 @@ impl RedisCluster {
     /// # Panics
     /// Where there is no `redis-server`: `cargo xtask test` installs it.
     pub fn start(masters: usize, has_replicas: bool) -> Self {
-        let dir = TempDir::new().unwrap();
         let count = if has_replicas { 2 * masters } else { masters };
-        let nodes = (0..count).map(|i| Node::spawn(&dir, i)).collect();
-        let mut cluster = Self { nodes, dir };
+        Self::form(masters, count, None)
+    }
+
+    /// Masters that speak TLS, with their neighbours too; `options` say with which certificates.
+    pub fn on_tls(masters: usize, options: &[&str]) -> Self {
+        Self::form(masters, masters, Some(options))
+    }
+
+    fn form(masters: usize, count: usize, tls: Option<&[&str]>) -> Self {
+        let dir = TempDir::new().unwrap();
+        let options: Vec<String> = tls.unwrap_or(&[]).iter().map(|o| (*o).to_owned()).collect();
+        let nodes = (0..count)
+            .map(|i| Node::spawn(&dir, i, tls.is_some(), &options))
+            .collect();
+        let mut cluster = Self {
+            nodes,
+            dir,
+            options,
+        };
         for i in 0..count {
             until("a node answers", || {
                 cluster.try_ask::<String>(i, "PING").is_some()
@@ -94,7 +114,8 @@ impl RedisCluster {
 
     fn meet(&self) {
         for node in &self.nodes[1..] {
-            let meet = format!("CLUSTER MEET 127.0.0.1 {} {}", node.port, node.bus);
+            let port = node.tls.unwrap_or(node.port);
+            let meet = format!("CLUSTER MEET 127.0.0.1 {port} {}", node.bus);
             let _: String = self.ask(0, &meet);
         }
         let known = format!("cluster_known_nodes:{}", self.nodes.len());
@@ -125,7 +146,11 @@ impl RedisCluster {
     }
 
     fn url(&self, node: usize) -> String {
-        format!("redis://relay:{RELAY}@127.0.0.1:{}/", self.nodes[node].port)
+        let node = &self.nodes[node];
+        match node.tls {
+            Some(port) => format!("rediss://relay:{RELAY}@127.0.0.1:{port}/"),
+            None => format!("redis://relay:{RELAY}@127.0.0.1:{}/", node.port),
+        }
     }
 
     fn is_up(&self, node: usize) -> bool {
@@ -150,8 +175,8 @@ impl RedisCluster {
     /// Starts a node that was killed on what it left on disk.
     pub fn start_again(&mut self, node: usize) {
         let id = self.nodes[node].id.clone();
-        let (port, bus) = (self.nodes[node].port, self.nodes[node].bus);
-        self.nodes[node] = Node::run(&self.dir, node, (port, bus));
+        let Node { port, bus, tls, .. } = self.nodes[node];
+        self.nodes[node] = Node::run(&self.dir, node, (port, bus, tls), &self.options);
         self.nodes[node].id = id;
     }
 
@@ -298,14 +323,19 @@ impl Migration<'_> {
 }
 
 impl Node {
-    fn spawn(dir: &TempDir, number: usize) -> Self {
-        // Both are bound at once, so that they differ, and let go for the node.
-        let free = [0; 2].map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
-        let [port, bus] = free.map(|listener| listener.local_addr().unwrap().port());
-        Self::run(dir, number, (port, bus))
+    fn spawn(dir: &TempDir, number: usize, is_tls: bool, options: &[String]) -> Self {
+        // All are bound at once, so that they differ, and let go for the node.
+        let free = [0; 3].map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+        let [port, bus, tls] = free.map(|listener| listener.local_addr().unwrap().port());
+        Self::run(dir, number, (port, bus, is_tls.then_some(tls)), options)
     }
 
-    fn run(dir: &TempDir, number: usize, (port, bus): (u16, u16)) -> Self {
+    fn run(
+        dir: &TempDir,
+        number: usize,
+        (port, bus, tls): (u16, u16, Option<u16>),
+        options: &[String],
+    ) -> Self {
         let home = dir.path().join(number.to_string());
         fs::create_dir_all(&home).unwrap();
         let child = Command::new("redis-server")
@@ -318,6 +348,8 @@ impl Node {
             .arg("--aclfile")
             .arg(users())
             .args(["--masteruser", "operator", "--masterauth", OPERATOR])
+            .args(options)
+            .args(tls.iter().flat_map(|port| tls_options(*port)))
             .args(["--repl-diskless-sync-delay", "0"])
             .arg("--dir")
             .arg(&home)
@@ -331,6 +363,7 @@ impl Node {
             child,
             port,
             bus,
+            tls,
             id: String::new(),
         }
     }
@@ -341,6 +374,18 @@ impl Drop for Node {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+fn tls_options(port: u16) -> [String; 6] {
+    [
+        "--tls-port",
+        &port.to_string(),
+        "--tls-cluster",
+        "yes",
+        "--tls-replication",
+        "yes",
+    ]
+    .map(str::to_owned)
 }
 
 fn run<T: FromRedisValue>(connection: &mut Connection, command: &str) -> redis::RedisResult<T> {

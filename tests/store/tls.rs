@@ -3,8 +3,12 @@
 use std::{fs, path::Path};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use sotto_relay::store::{Redis, RedisSettings, RedisTls, Store as _, StoreError};
-use sotto_tests::redis::RedisServer;
+use sotto_protocol::drain::Cursor;
+use sotto_relay::store::{Durability, Redis, RedisSettings, RedisTls, Store as _, StoreError};
+use sotto_tests::{
+    cluster::RedisCluster,
+    redis::{AppendFsync, RedisServer},
+};
 use tempfile::TempDir;
 
 use super::{LINE, NOW, envelope};
@@ -40,23 +44,27 @@ impl Authority {
     }
 }
 
-fn start(authority: &Authority, name: &str, asks: &str, dir: &Path) -> (RedisServer, u16) {
+/// Options of a Redis with a certificate by an authority, which asks callers for one or not.
+fn options(authority: &Authority, name: &str, asks: &str, dir: &Path) -> Vec<String> {
     let (certificate, key) = authority.sign(name);
-    let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
-    let (ca, own, secret) = (path("ca.pem"), path("own.pem"), path("own.key"));
-    for (path, text) in [(&ca, &authority.pem), (&own, &certificate), (&secret, &key)] {
-        fs::write(path, text).unwrap();
+    let files = [
+        ("--tls-ca-cert-file", "ca.pem", &authority.pem),
+        ("--tls-cert-file", "own.pem", &certificate),
+        ("--tls-key-file", "own.key", &key),
+    ];
+    let mut options = vec!["--tls-auth-clients".to_owned(), asks.to_owned()];
+    for (option, file, text) in files {
+        let path = dir.join(file);
+        fs::write(&path, text).unwrap();
+        options.extend([option.to_owned(), path.to_str().unwrap().to_owned()]);
     }
-    RedisServer::on_tls(&[
-        "--tls-ca-cert-file",
-        &ca,
-        "--tls-cert-file",
-        &own,
-        "--tls-key-file",
-        &secret,
-        "--tls-auth-clients",
-        asks,
-    ])
+    options
+}
+
+fn start(authority: &Authority, name: &str, asks: &str, dir: &Path) -> (RedisServer, u16) {
+    let options = options(authority, name, asks, dir);
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    RedisServer::on_tls(&options)
 }
 
 async fn open(port: u16, tls: RedisTls) -> Result<Redis, StoreError> {
@@ -120,9 +128,34 @@ async fn a_redis_that_asks_for_a_certificate_gets_one() {
     }
 }
 
+/// What nodes say of each other is spoken to over TLS too.
+#[tokio::test]
+async fn a_cluster_over_tls() {
+    let (authority, dir) = (Authority::make(), TempDir::new().unwrap());
+    let options = options(&authority, "127.0.0.1", "no", dir.path());
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let cluster = RedisCluster::on_tls(3, &options);
+    let settings = RedisSettings {
+        urls: cluster.urls().into_iter().take(1).collect(),
+        tls: Some(trusting(&authority, None)),
+        ..super::settings(&cluster, 4, 0)
+    };
+    let store = Redis::open(&settings).await.unwrap();
+    for address in 0..40 {
+        store.append(LINE, envelope(address), NOW).await.unwrap();
+    }
+    let mut count = 0;
+    for shard in 0..4 {
+        let page = store.read(LINE, Some(Cursor::start(shard)), 64).await;
+        count += page.unwrap().records.len();
+    }
+    assert_eq!(count, 40);
+    assert_eq!(store.check().await, Ok(Durability::Failover));
+}
+
 #[tokio::test]
 async fn a_wrong_password_is_named() {
-    let server = RedisServer::start(sotto_tests::redis::AppendFsync::Off);
+    let server = RedisServer::start(AppendFsync::Off);
     let url = server.url().replace("change-this", "guessed");
     let refused = Redis::connect(&url, 1, 1).await.unwrap_err();
     assert_eq!(refused, StoreError::Denied);
