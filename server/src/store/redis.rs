@@ -85,7 +85,7 @@ impl Redis {
         })
     }
 
-    async fn run<T: FromRedisValue>(&self, batch: &Batch) -> Result<T, StoreError> {
+    async fn run<T: FromRedisValue>(&self, batch: Batch) -> Result<T, StoreError> {
         self.connections.run(batch).await
     }
 
@@ -155,7 +155,7 @@ impl Store for Redis {
             .arg(Keys::spent(line, &token))
             .arg(self.fresh())
             .arg(until.saturating_sub(now).max(1));
-        let (first,): (u8,) = self.run(&Batch::of(script)).await?;
+        let (first,): (u8,) = self.run(Batch::of(script)).await?;
         Ok(first == 1)
     }
 
@@ -169,12 +169,12 @@ impl Store for Redis {
             .arg(statement.name)
             .arg(format!("{:016x}", statement.serial))
             .arg(statement.json.as_ref());
-        accepted(self.run(&Batch::of(script).kept(keys.beat())).await?)
+        accepted(self.run(Batch::of(script).kept(keys.beat())).await?)
     }
 
     async fn statements(&self, line: LineId) -> Result<Vec<Stored>, StoreError> {
         let ask = Batch::of(command("HGETALL", &Keys::line(line).statements(), &[]));
-        let (rows,): (Vec<(String, Vec<u8>)>,) = self.run(&ask).await?;
+        let (rows,): (Vec<(String, Vec<u8>)>,) = self.run(ask).await?;
         let mut all: Vec<Stored> = rows
             .into_iter()
             .map(|(name, value)| stored(name, &value).ok_or(StoreError::Corrupt))
@@ -189,7 +189,7 @@ impl Store for Redis {
         }
         let names: Vec<&[u8]> = names.iter().map(String::as_bytes).collect();
         let remove = Batch::of(command("HDEL", &Keys::line(line).statements(), &names));
-        self.run::<((),)>(&remove).await.map(drop)
+        self.run::<((),)>(remove).await.map(drop)
     }
 
     async fn append_log(

@@ -10,10 +10,18 @@ use super::{
 /// What is sent, and how.
 #[derive(Clone)]
 pub(super) struct Batch {
-    commands: Vec<Cmd>,
+    pipeline: Pipeline,
     is_atomic: bool,
     /// A key beside those written: set last, so that a repeat which changes nothing is waited for too.
     beat: Option<Vec<u8>>,
+}
+
+/// A batch as it goes out.
+pub(super) struct Sealed {
+    pub(super) pipeline: Pipeline,
+    is_atomic: bool,
+    /// Replicas that are waited for.
+    replicas: u16,
 }
 
 /// How long replicas may take to say that they have a write.
@@ -21,31 +29,28 @@ const WAIT_MS: u64 = 500;
 
 impl Batch {
     pub(super) fn of(command: Cmd) -> Self {
-        Self {
-            commands: vec![command],
-            is_atomic: false,
-            beat: None,
-        }
+        Self::new().add(command)
     }
 
     pub(super) fn new() -> Self {
         Self {
-            commands: Vec::new(),
+            pipeline: Pipeline::new(),
             is_atomic: false,
             beat: None,
         }
     }
 
-    /// All or nothing, with nobody in between.
+    /// All or nothing, with nobody in between. MULTI and EXEC are commands of the pipeline here, not its
+    /// mode: only so does a cluster connection see MOVED and ASK among the answers, and follow them.
     pub(super) fn atomic() -> Self {
         Self {
             is_atomic: true,
-            ..Self::new()
+            ..Self::of(cmd("MULTI"))
         }
     }
 
     pub(super) fn add(mut self, command: Cmd) -> Self {
-        self.commands.push(command);
+        self.pipeline.add_command(command);
         self
     }
 
@@ -59,40 +64,34 @@ impl Batch {
         self.beat.is_some()
     }
 
-    /// MULTI and EXEC are commands of the pipeline here, not its mode: only so does a cluster
-    /// connection see MOVED and ASK among the answers, and follow them.
-    pub(super) fn pipeline(&self, replicas: u16) -> Pipeline {
-        let mut pipeline = Pipeline::with_capacity(self.commands.len() + 4);
+    pub(super) fn seal(self, replicas: u16) -> Sealed {
+        let mut pipeline = self.pipeline;
         if self.is_atomic {
-            pipeline.add_command(cmd("MULTI"));
+            pipeline.cmd("EXEC");
         }
-        for command in &self.commands {
-            pipeline.add_command(command.clone());
-        }
-        if self.is_atomic {
-            pipeline.add_command(cmd("EXEC"));
-        }
-        if let Some(beat) = self.beat.as_ref().filter(|_| replicas > 0) {
+        let beat = self.beat.filter(|_| replicas > 0);
+        if let Some(beat) = &beat {
             pipeline.cmd("SET").arg(beat).arg("");
             pipeline.cmd("WAIT").arg(replicas).arg(WAIT_MS);
         }
-        pipeline
+        Sealed {
+            pipeline,
+            is_atomic: self.is_atomic,
+            replicas: beat.map_or(0, |_| replicas),
+        }
     }
+}
 
+impl Sealed {
     /// What the commands answered, in order.
-    pub(super) fn read<T: FromRedisValue>(
-        &self,
-        mut values: Vec<Value>,
-        replicas: u16,
-    ) -> Result<T, Fault> {
+    pub(super) fn read<T: FromRedisValue>(&self, mut values: Vec<Value>) -> Result<T, Fault> {
         if let Some(fault) = first_fault(&values) {
             return Err(fault);
         }
-        if self.is_kept() && replicas > 0 {
-            let waited = values.pop();
-            let _set = values.pop();
-            let enough = matches!(waited, Some(Value::Int(n)) if n >= i64::from(replicas));
-            if !enough {
+        if self.replicas > 0 {
+            let (waited, _set) = (values.pop(), values.pop());
+            let wanted = i64::from(self.replicas);
+            if !matches!(waited, Some(Value::Int(count)) if count >= wanted) {
                 return Err(Fault::Store(StoreError::Unavailable));
             }
         }

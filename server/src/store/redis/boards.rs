@@ -28,7 +28,7 @@ impl Redis {
             .arg("NX")
             .arg("PX")
             .arg(LIFETIME_MS);
-        let ((),) = self.run(&Batch::of(set).kept(place.beat())).await?;
+        let ((),) = self.run(Batch::of(set).kept(place.beat())).await?;
         let keys = Keys::line(line);
         let written = keys.written(slot.board);
         let mut serve = cmd("EVALSHA");
@@ -43,10 +43,10 @@ impl Redis {
             .arg(pages)
             .arg(slot.board.name())
             .arg(written);
-        let (answer,): (Vec<u64>,) = self.run(&Batch::of(serve).kept(keys.beat())).await?;
+        let (answer,): (Vec<u64>,) = self.run(Batch::of(serve).kept(keys.beat())).await?;
         if answer.first() == Some(&0) {
             let unlink = command("UNLINK", &place.page(slot), &[]);
-            return self.run::<((),)>(&Batch::of(unlink)).await.map(drop);
+            return self.run::<((),)>(Batch::of(unlink)).await.map(drop);
         }
         let (past, _) = answer.get(1..).unwrap_or_default().as_chunks::<2>();
         for [cycle, pages] in past {
@@ -69,7 +69,7 @@ impl Redis {
             for page in (group..pages).step_by(PAGE_GROUPS as usize) {
                 unlink.arg(keys.page(PageSlot { board, cycle, page }));
             }
-            self.run::<((),)>(&Batch::of(unlink)).await?;
+            self.run::<((),)>(Batch::of(unlink)).await?;
         }
         let keys = Keys::line(line);
         let number = cycle.to_string();
@@ -77,7 +77,7 @@ impl Redis {
         let batch = Batch::atomic()
             .add(command("UNLINK", &bits, &[]))
             .add(command("ZREM", &keys.cycles(board), &[number.as_bytes()]));
-        self.run::<((), ())>(&batch).await.map(drop)
+        self.run::<((), ())>(batch).await.map(drop)
     }
 
     pub(super) async fn page(
@@ -93,7 +93,7 @@ impl Redis {
         };
         let key = Keys::pages(line, board, page).page(PageSlot { board, cycle, page });
         let get = Batch::of(command("GET", &key, &[]));
-        let (body,): (Option<Vec<u8>>,) = self.run(&get).await?;
+        let (body,): (Option<Vec<u8>>,) = self.run(get).await?;
         Ok(Served {
             cycle,
             body: body.map(Bytes::from),
@@ -103,7 +103,7 @@ impl Redis {
     pub(super) async fn cycles(&self, line: LineId) -> Result<[u64; 2], StoreError> {
         let names = [Board::New, Board::Old].map(|board| board.name().as_bytes());
         let ask = Batch::of(command("HMGET", &Keys::line(line).meta(), &names));
-        let ((new, old),): ((Option<u64>, Option<u64>),) = self.run(&ask).await?;
+        let ((new, old),): ((Option<u64>, Option<u64>),) = self.run(ask).await?;
         Ok([new.unwrap_or(0), old.unwrap_or(0)])
     }
 }

@@ -14,7 +14,12 @@ use redis::{
     cmd,
 };
 
-use super::{super::StoreError, batch::Batch, fault::Fault, settings::RedisSettings};
+use super::{
+    super::StoreError,
+    batch::{Batch, Sealed},
+    fault::Fault,
+    settings::RedisSettings,
+};
 
 /// One multiplexed connection, which finds the node of a key by itself.
 #[derive(Clone)]
@@ -68,8 +73,10 @@ impl Connections {
 
     /// Sends a batch and reads its answers. Everything sent here is safe to repeat, so it is, once,
     /// where the scripts were gone or the connection was.
-    pub(super) async fn run<T: FromRedisValue>(&self, batch: &Batch) -> Result<T, StoreError> {
-        let fault = match self.send(batch).await {
+    pub(super) async fn run<T: FromRedisValue>(&self, batch: Batch) -> Result<T, StoreError> {
+        let is_kept = batch.is_kept();
+        let sealed = batch.seal(self.replicas);
+        let fault = match self.send(&sealed, is_kept).await {
             Ok(value) => return Ok(value),
             Err(fault) => fault,
         };
@@ -79,12 +86,12 @@ impl Connections {
             Fault::NoAnswer if !self.is_cluster() => {}
             other => return Err(other.into_error()),
         }
-        match self.send(batch).await {
+        match self.send(&sealed, is_kept).await {
             // After a restart of Redis both come in turn.
             Err(Fault::NoScript) => self.load().await.map_err(Fault::into_error)?,
             other => return other.map_err(Fault::into_error),
         }
-        self.send(batch).await.map_err(Fault::into_error)
+        self.send(&sealed, is_kept).await.map_err(Fault::into_error)
     }
 
     pub(super) const fn replicas(&self) -> u16 {
@@ -114,12 +121,11 @@ impl Connections {
         nodes.into_iter().map(|(_, answer)| text(answer)).collect()
     }
 
-    async fn send<T: FromRedisValue>(&self, batch: &Batch) -> Result<T, Fault> {
-        let pipeline = batch.pipeline(self.replicas);
-        let count = pipeline.cmd_iter().count();
-        let mut link = self.pick(batch.is_kept())?;
-        let values = link.req_packed_commands(&pipeline, 0, count).await?;
-        batch.read(values, self.replicas)
+    async fn send<T: FromRedisValue>(&self, sealed: &Sealed, is_kept: bool) -> Result<T, Fault> {
+        let count = sealed.pipeline.cmd_iter().count();
+        let mut link = self.pick(is_kept)?;
+        let sent = link.req_packed_commands(&sealed.pipeline, 0, count);
+        sealed.read(sent.await?)
     }
 
     async fn load(&self) -> Result<(), Fault> {

@@ -51,7 +51,7 @@ impl Connections {
         let mut ask = cmd("CONFIG");
         ask.arg("GET").arg("appendfsync");
         // An ACL may forbid CONFIG, and should.
-        let answer = self.run(&Batch::of(ask)).await;
+        let answer = self.run(Batch::of(ask)).await;
         Ok(match answer.map(|(values,): (Vec<String>,)| values) {
             Ok(values) if values.iter().any(|v| v == "always") => Durability::Synced,
             Ok(values) if values.iter().any(|v| v == "everysec") => Durability::EverySecond,

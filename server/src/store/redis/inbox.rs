@@ -33,14 +33,14 @@ impl Redis {
         }
         let keys = Keys::line(line);
         let ask = Batch::of(command("HGET", &keys.meta(), &[b"shards"]));
-        let (mut kept,): (Option<u16>,) = self.run(&ask).await?;
+        let (mut kept,): (Option<u16>,) = self.run(ask).await?;
         if kept.is_none() {
             let wanted = self.shards.to_string();
             let set = command("HSETNX", &keys.meta(), &[b"shards", wanted.as_bytes()]);
             let set = Batch::of(set)
                 .add(command("HGET", &keys.meta(), &[b"shards"]))
                 .kept(keys.beat());
-            ((), kept) = self.run(&set).await?;
+            ((), kept) = self.run(set).await?;
         }
         let kept = kept.filter(|shards| (1..=SHARDS_MAX).contains(shards));
         let shards = kept.ok_or(StoreError::Corrupt)?;
@@ -78,7 +78,7 @@ impl Redis {
             .arg(address.as_slice())
             .arg(least);
         let batch = Batch::atomic().add(set).add(enter).kept(keys.beat());
-        let ((), position): ((), u64) = self.run(&batch).await?;
+        let ((), position): ((), u64) = self.run(batch).await?;
         if shards > 1 && position > least.saturating_add(BEHIND) {
             self.raise(line, position).await;
         }
@@ -92,7 +92,7 @@ impl Redis {
             return Ok(0);
         }
         let next = Batch::of(command("INCR", &Keys::line(line).order(), &[]));
-        let (place,): (u64,) = self.run(&next).await?;
+        let (place,): (u64,) = self.run(next).await?;
         Ok(place)
     }
 
@@ -104,7 +104,7 @@ impl Redis {
             .arg(Keys::line(line).order())
             .arg(position);
         // Only the order of what comes next depends on it.
-        let _later = self.run::<((),)>(&Batch::of(raise)).await;
+        let _later = self.run::<((),)>(Batch::of(raise)).await;
     }
 
     pub(super) async fn read_shard(
@@ -177,7 +177,7 @@ impl Redis {
         // Not kept: who forgets it deletes later.
         let batch = Batch::of(script);
         loop {
-            let (state,): (i64,) = self.run(&batch).await?;
+            let (state,): (i64,) = self.run(batch.clone()).await?;
             match state {
                 -1 => return Err(StoreError::Incarnation),
                 0 => return Ok(()),
@@ -196,7 +196,7 @@ impl Redis {
             .arg(before)
             .arg(keys.bodies());
         let batch = Batch::of(script);
-        while self.run::<(i64,)>(&batch).await? == (1,) {}
+        while self.run::<(i64,)>(batch.clone()).await? == (1,) {}
         Ok(())
     }
 
@@ -214,7 +214,7 @@ impl Redis {
             .add(info)
             .add(ask);
         loop {
-            let (seed, info, answer): (Option<String>, String, T) = self.run(&batch).await?;
+            let (seed, info, answer): (Option<String>, String, T) = self.run(batch.clone()).await?;
             if let Some(seed) = seed {
                 return Ok((incarnation(&seed, &info)?, answer));
             }
@@ -223,7 +223,7 @@ impl Redis {
                 .arg(1)
                 .arg(keys.meta())
                 .arg(self.fresh());
-            self.run::<((),)>(&Batch::of(set)).await?;
+            self.run::<((),)>(Batch::of(set)).await?;
         }
     }
 
@@ -233,7 +233,7 @@ impl Redis {
             let batch = rows.iter().fold(Batch::new(), |batch, row| {
                 batch.add(command("GET", &keys.body(&row.address), &[]))
             });
-            let bodies: Vec<Option<Vec<u8>>> = self.run(&batch).await?;
+            let bodies: Vec<Option<Vec<u8>>> = self.run(batch).await?;
             for (row, body) in rows.iter().zip(bodies) {
                 // A body may have been acknowledged away since the index was read.
                 records.extend(body.map(|body| row.drained(body)).transpose()?);

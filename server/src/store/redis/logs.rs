@@ -27,7 +27,7 @@ impl Redis {
             .arg(keys.acks())
             .arg(position)
             .arg(record);
-        accepted(self.run(&Batch::of(script).kept(keys.beat())).await?)
+        accepted(self.run(Batch::of(script).kept(keys.beat())).await?)
     }
 
     pub(super) async fn acknowledge_records(
@@ -48,7 +48,7 @@ impl Redis {
         for device in devices {
             script.arg(&device.0);
         }
-        self.run::<((),)>(&Batch::of(script)).await.map(drop)
+        self.run::<((),)>(Batch::of(script)).await.map(drop)
     }
 
     pub(super) async fn records(
