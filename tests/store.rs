@@ -3,8 +3,9 @@
 mod contract;
 mod durable;
 mod model;
+mod retention;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 use sotto_protocol::{
@@ -12,8 +13,14 @@ use sotto_protocol::{
     id::{Address, DeviceId, LineId},
     limits::{CHUNK_BYTES, ENVELOPE_BYTES},
 };
-use sotto_relay::store::{Embedded, Post, Redis, Store};
-use sotto_tests::redis::{AppendFsync, RedisServer};
+use sotto_relay::{
+    epochs::FileKeys,
+    store::{Embedded, Post, Redis, Sealed, Store},
+};
+use sotto_tests::{
+    redis::{AppendFsync, RedisServer},
+    world::TestClock,
+};
 use tempfile::TempDir;
 
 const LINE: LineId = LineId([1; 16]);
@@ -48,6 +55,32 @@ impl Fixture {
             dir: TempDir::new().unwrap(),
         }
     }
+
+    async fn sealed_embedded() -> Self {
+        Self::embedded().seal().await
+    }
+
+    async fn sealed_redis(fsync: AppendFsync) -> Self {
+        Self::redis(fsync).await.seal().await
+    }
+
+    /// The same under seal, with the keys beside it.
+    async fn seal(self) -> Self {
+        let store = sealed(self.store, self.dir.path(), &TestClock::at(NOW)).await;
+        Self {
+            store: Arc::new(store),
+            ..self
+        }
+    }
+}
+
+/// A store under seal, with its keys in a folder.
+async fn sealed(inner: Arc<dyn Store>, dir: &Path, clock: &TestClock) -> Sealed {
+    let keys = FileKeys::create(&dir.join("epochs")).unwrap();
+    let clock = Arc::new(clock.clone());
+    Sealed::open(inner, Arc::new(keys), clock, &[LINE, OTHER])
+        .await
+        .unwrap()
 }
 
 /// An envelope or chunk at an address made of one number, filled with another.

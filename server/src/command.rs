@@ -1,18 +1,26 @@
 //! The commands of `sotto-relay`.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand};
-use sotto_protocol::limits::{DAY_SECONDS, KEY_OVERLAP_DAYS, RELAY_KEY_LIFE_DAYS};
+use sotto_protocol::{
+    id::LineId,
+    limits::{DAY_SECONDS, KEY_OVERLAP_DAYS, RELAY_KEY_LIFE_DAYS},
+};
 use sotto_relay::{
     admission::Open,
     clock::{Clock as _, SystemClock},
     config::{Config, ConfigError, SAMPLE, StoreConfig},
+    epochs::{EpochError, EpochKeys, FileKeys},
     http::{self, Bounds},
     keys::{KeysError, RelaySecrets},
     relay::Relay,
     serve::{self, Connections},
-    store::{Durability, Embedded, Redis, Store, StoreError},
+    store::{Durability, Embedded, Redis, Sealed, Store, StoreError, sealed},
     tasks, telemetry,
 };
 use tokio::{net::TcpListener, signal::unix::SignalKind, sync::watch};
@@ -67,6 +75,8 @@ pub(crate) enum Failure {
     Config(#[from] ConfigError),
     #[error("{0}")]
     Keys(#[from] KeysError),
+    #[error("{0}")]
+    Epochs(#[from] EpochError),
     #[error("store: {0}")]
     Store(#[from] StoreError),
     #[error(
@@ -112,6 +122,7 @@ fn check(config: &Config) -> Result<(), Failure> {
         config.keys.display(),
         describe(&secrets)
     );
+    println!("retention {}", config.retention_keys.display());
     println!("store     {}", config.store);
     for pin in config.pins()? {
         println!("line      {}", pin.line.to_text());
@@ -120,7 +131,7 @@ fn check(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-fn keys(out: &std::path::Path, renew: bool) -> Result<(), Failure> {
+fn keys(out: &Path, renew: bool) -> Result<(), Failure> {
     let mut bytes = Zeroizing::new([0; 64]);
     #[expect(
         clippy::disallowed_methods,
@@ -161,19 +172,18 @@ fn describe(secrets: &RelaySecrets) -> String {
 async fn serve(config: Config) -> Result<(), Failure> {
     telemetry::install(config.log);
     let secrets = RelaySecrets::read(&config.keys)?;
+    let pins = config.pins()?;
+    let lines: Vec<LineId> = pins.iter().map(|pin| pin.line).collect();
     let store = open(&config.store).await?;
+    let keys = epochs(&config.retention_keys, &*store).await?;
+    let store = Sealed::open(store, keys, Arc::new(SystemClock), &lines).await?;
     let durability = store.check().await?;
     if durability == Durability::Volatile && !allows_volatile(&config.store) {
         return Err(Failure::Volatile);
     }
     let (public, health) = (listen(config.listen).await?, listen(config.health).await?);
-    let relay = Relay::new(
-        store,
-        Arc::new(SystemClock),
-        Arc::new(Open),
-        secrets,
-        &config.pins()?,
-    );
+    let (clock, admission) = (Arc::new(SystemClock), Arc::new(Open));
+    let relay = Relay::new(Arc::new(store), clock, admission, secrets, &pins);
     let relay = Arc::new(relay);
     let limits = config.limits;
     let bounds = Bounds {
@@ -217,6 +227,15 @@ async fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, Failure> {
             url, connections, ..
         } => Arc::new(Redis::connect(url, *connections, seed).await?),
     })
+}
+
+/// The retention keys; made where the store is new.
+async fn epochs(path: &Path, store: &dyn Store) -> Result<Arc<dyn EpochKeys>, Failure> {
+    let keys = match FileKeys::open(path) {
+        Err(EpochError::Missing) if !sealed::is_marked(store).await? => FileKeys::create(path),
+        opened => opened,
+    };
+    Ok(Arc::new(keys?))
 }
 
 const fn allows_volatile(config: &StoreConfig) -> bool {

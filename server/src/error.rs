@@ -72,7 +72,13 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Full => Self::Busy,
             StoreError::Incarnation | StoreError::Conflict => Self::Conflict,
-            StoreError::Unavailable | StoreError::Corrupt | StoreError::Evicts => {
+            StoreError::Unavailable
+            | StoreError::Corrupt
+            | StoreError::Evicts
+            | StoreError::Keys(_)
+            | StoreError::OtherKeys
+            | StoreError::Keyless
+            | StoreError::Unsealed => {
                 crate::telemetry::store_failed(error);
                 Self::Unavailable
             }

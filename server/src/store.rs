@@ -6,6 +6,7 @@
 
 mod embedded;
 mod redis;
+pub mod sealed;
 
 use std::fmt;
 
@@ -18,7 +19,8 @@ use sotto_protocol::{
     log::LogPage,
 };
 
-pub use self::{embedded::Embedded, redis::Redis};
+pub use self::{embedded::Embedded, redis::Redis, sealed::Sealed};
+use crate::epochs::EpochError;
 
 /// Arrival times are kept in steps of this many seconds.
 pub const ARRIVAL_STEP_SECONDS: u64 = 600;
@@ -30,7 +32,7 @@ pub struct Post {
     pub class: Class,
     /// Written once: a second post to an address changes nothing.
     pub address: Address,
-    /// The whole body, header included.
+    /// The whole body, header included; to a store opaque, but that its third byte is its class.
     pub body: Bytes,
 }
 
@@ -96,6 +98,24 @@ pub enum StoreError {
     /// The cursor belongs to another life of the store; read from the start.
     #[error("the cursor is of another incarnation")]
     Incarnation,
+    /// The retention keys cannot be read or written.
+    #[error("{0}")]
+    Keys(EpochError),
+    /// It belongs to another key file.
+    #[error(
+        "it was written with another retention key file than the one at retention_keys. Put that file back; if it is lost, nothing that waits in the store can be read any more: start with an empty store, and let every line and desk publish again"
+    )]
+    OtherKeys,
+    /// A key is missing that was not destroyed on time.
+    #[error(
+        "a retention key is missing, so that some of what waits cannot be read; put the newest copy of the retention key file back"
+    )]
+    Keyless,
+    /// What is in it was stored in clear, by a version from before retention keys.
+    #[error(
+        "it was written by a version that kept messages without retention keys. Let every desk drain it with that version, then start this one with an empty store, and let every line and desk publish again"
+    )]
+    Unsealed,
     /// A lower serial, or a log position already taken by another record.
     #[error("something newer is stored already")]
     Conflict,
@@ -204,4 +224,12 @@ pub trait Store: Send + Sync + fmt::Debug {
 /// Seconds rounded down to what is kept of an arrival time.
 pub(crate) const fn arrival(now: u64) -> u64 {
     now - now % ARRIVAL_STEP_SECONDS
+}
+
+/// The class of a body as it is stored, sealed or not.
+pub(crate) fn class_of(body: &[u8]) -> Result<u8, StoreError> {
+    let class = body.get(2).copied();
+    class
+        .filter(|class| *class <= Class::Chunk.byte())
+        .ok_or(StoreError::Corrupt)
 }

@@ -28,10 +28,11 @@ use sotto_protocol::{
 use sotto_relay::{
     admission::Open,
     clock::Clock,
+    epochs::FileKeys,
     http::{Bounds, app},
     keys::RelaySecrets,
     relay::Relay,
-    store::{Embedded, Redis, Store},
+    store::{Embedded, Redis, Sealed, Store},
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -69,17 +70,25 @@ macro_rules! on_every_backend {
     )*};
 }
 
-/// A clock that stands still until it is moved. Counts milliseconds.
+/// A clock that stands still until it is moved: milliseconds of the day, and of running, which
+/// do not jump.
 #[derive(Debug, Clone)]
-pub struct TestClock(Arc<AtomicU64>);
+pub struct TestClock(Arc<AtomicU64>, Arc<AtomicU64>);
 
 impl TestClock {
-    fn begin() -> Self {
-        Self(Arc::new(AtomicU64::new(BEGIN * 1_000)))
+    /// Begins at a unix second.
+    pub fn at(seconds: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(seconds * 1_000)), Arc::default())
     }
 
     /// Moves on.
     pub fn pass(&self, seconds: u64) {
+        self.jump(seconds);
+        self.1.fetch_add(seconds * 1_000, Ordering::SeqCst);
+    }
+
+    /// Shows a later time, though none has passed.
+    pub fn jump(&self, seconds: u64) {
         self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
     }
 
@@ -98,6 +107,10 @@ impl Clock for TestClock {
     fn now(&self) -> u64 {
         self.read()
     }
+
+    fn steady(&self) -> u64 {
+        self.1.load(Ordering::SeqCst) / 1_000
+    }
 }
 
 impl Pace for TestClock {
@@ -106,7 +119,9 @@ impl Pace for TestClock {
     }
 
     fn wait_until(&self, moment: u64) {
-        self.0.fetch_max(moment, Ordering::SeqCst);
+        let before = self.0.fetch_max(moment, Ordering::SeqCst);
+        let passed = moment.saturating_sub(before);
+        self.1.fetch_add(passed, Ordering::SeqCst);
     }
 }
 
@@ -172,14 +187,14 @@ impl World {
     /// A relay that trusts a new line, which has published nothing yet.
     pub fn new(backend: Backend, seed: u64) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let clock = TestClock::begin();
+        let clock = TestClock::at(BEGIN);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
         let dir = TempDir::new().unwrap();
-        let (store, redis): (Arc<dyn Store>, _) = match backend {
+        let (bare, redis): (Arc<dyn Store>, _) = match backend {
             Backend::Embedded => {
                 let path = dir.path().join("relay.redb");
                 (
@@ -199,6 +214,10 @@ impl World {
         let secrets = RelaySecrets::from_bytes(&secret, BEGIN);
         let (roots, line) = ceremony::begin(beginning(&secrets), clock.read(), &mut rng);
         let pin = line.book.pin().unwrap();
+        let keys = Arc::new(FileKeys::create(&dir.path().join("relay.epochs")).unwrap());
+        let (lines, of_day) = ([pin.line], Arc::new(clock.clone()));
+        let sealed = runtime.block_on(Sealed::open(bare, keys, of_day, &lines));
+        let store: Arc<dyn Store> = Arc::new(sealed.unwrap());
         Self {
             app: serve(&store, &clock, secrets, pin),
             clock,

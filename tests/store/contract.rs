@@ -27,6 +27,17 @@ macro_rules! contract {
                 let fixture = Fixture::redis(AppendFsync::EverySecond).await;
                 super::$name(&*fixture.store).await;
             }
+
+            #[tokio::test]
+            async fn sealed_embedded() {
+                super::$name(&*Fixture::sealed_embedded().await.store).await;
+            }
+
+            #[tokio::test]
+            async fn sealed_redis() {
+                let fixture = Fixture::sealed_redis(AppendFsync::EverySecond).await;
+                super::$name(&*fixture.store).await;
+            }
         }
     )*};
 }
