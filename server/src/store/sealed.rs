@@ -67,7 +67,7 @@ impl Sealed {
         Ok(Self {
             inner,
             keys,
-            pace: Pace::begin(clock.steady()),
+            pace: Pace::begin(&*clock),
             clock,
             naming,
         })
@@ -140,14 +140,15 @@ impl Sealed {
     /// The keys of one day at most: the oldest that is due, if there is one.
     async fn destroy_day(&self, line: LineId, past: u32, today: u32) -> Result<(), EpochError> {
         let scope = Scope::Line(line);
+        let may_destroy = self.pace.may_destroy(line, &*self.clock);
         let oldest = self.keys.oldest(scope).await?;
-        let Some(due) = oldest.filter(|day| *day < past) else {
-            return self.keys.settle(scope, today).await;
-        };
-        let steady = self.clock.steady();
-        if self.pace.may_destroy(line, steady) {
-            self.keys.destroy(scope, due.saturating_add(1)).await?;
-            self.pace.destroyed(line, steady);
+        match oldest.filter(|day| *day < past) {
+            None => self.keys.settle(scope, today).await?,
+            Some(due) if may_destroy => {
+                self.keys.destroy(scope, due.saturating_add(1)).await?;
+                self.pace.destroyed(line);
+            }
+            Some(_) => {}
         }
         Ok(())
     }

@@ -73,13 +73,14 @@ impl Place {
 #[derive(Debug)]
 pub(super) struct Kept<'a> {
     pub(super) epoch: u32,
+    header: &'a [u8; HEADER_BYTES],
     nonce: &'a [u8; NONCE_BYTES],
     sealed: &'a [u8],
     tag: &'a [u8; TAG_BYTES],
 }
 
 impl<'a> Kept<'a> {
-    /// Takes it apart. What else its header says is authenticated when it is opened.
+    /// Takes it apart.
     pub(super) fn parse(stored: &'a [u8]) -> Option<Self> {
         let (header, rest) = stored.split_first_chunk::<HEADER_BYTES>()?;
         let (nonce, rest) = rest.split_first_chunk()?;
@@ -90,6 +91,7 @@ impl<'a> Kept<'a> {
         let epoch = reader.u32().ok()?;
         Some(Self {
             epoch,
+            header,
             nonce,
             sealed,
             tag,
@@ -107,8 +109,11 @@ impl<'a> Kept<'a> {
         key: &EpochKey,
         (line, place): (LineId, Place),
     ) -> Result<Vec<u8>, StoreError> {
-        let mut plain = self.sealed.to_vec();
         let bound = place.bind(self.epoch, line);
+        if !bound.starts_with(self.header) {
+            return Err(StoreError::Corrupt);
+        }
+        let mut plain = self.sealed.to_vec();
         let nonce = XNonce::from(*self.nonce);
         XChaCha20Poly1305::new(key.bytes().into())
             .decrypt_inout_detached(
