@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -19,6 +20,7 @@ use sotto_core::{
     vault::VAULT_BYTES,
 };
 use sotto_protocol::{id::LineId, limits::ENVELOPE_BYTES, secret::random, statement::DeviceRole};
+use sotto_relay::store::{Embedded, Store as _, Stored};
 use sotto_tests::{
     hunt::Planted,
     programs::{Programs, text, until},
@@ -410,4 +412,51 @@ fn killed_during_2000_posts_on_the_embedded_store() {
 fn killed_during_2000_posts_on_redis() {
     let server = RedisServer::start(AppendFsync::EverySecond);
     Storm::begin(2, &redis_settings(&server)).rage();
+}
+
+/// The key file is lost, another store's, or back; the store is one from before.
+#[test]
+fn a_relay_without_its_retention_keys_does_not_start() {
+    let mut programs = Programs::new();
+    let (_, fp) = programs.make_line("");
+    programs.kill("sotto-relay");
+    let serve = ["serve", "--config", "relay.toml"];
+    let refused = |programs: &Programs, because: &str| {
+        let output = programs.run("sotto-relay", &serve, "");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(because), "{said}");
+    };
+    let path = programs.path().join("relay.epochs");
+    let own = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    refused(&programs, "the retention key file is missing");
+    assert!(!path.exists(), "none is made in its place");
+    programs.write_settings(&fp, "[store]\nkind = \"embedded\"\npath = \"new.redb\"\n");
+    programs.start_relay();
+    programs.kill("sotto-relay");
+    programs.write_settings(&fp, "");
+    refused(&programs, "another retention key file");
+    fs::write(&path, own).unwrap();
+    programs.start_relay();
+    programs.kill("sotto-relay");
+
+    let line = sotto_protocol::id::Fingerprint::parse(&fp).unwrap().line();
+    let clear = Embedded::open(&programs.path().join("clear.redb"), 1).unwrap();
+    let statement = Stored {
+        name: "line".into(),
+        serial: 1,
+        json: "{}".into(),
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime
+        .block_on(clear.put_statement(line, statement))
+        .unwrap();
+    drop(clear);
+    programs.write_settings(&fp, "[store]\nkind = \"embedded\"\npath = \"clear.redb\"\n");
+    until("the file is closed", || {
+        let output = programs.run("sotto-relay", &serve, "");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success());
+        said.contains("without retention keys")
+    });
 }
