@@ -10,7 +10,7 @@ use sotto_protocol::{
 };
 use sotto_relay::{
     epochs::{EpochKeys as _, FileKeys, Scope},
-    store::{PageSlot, Store as _},
+    store::{Embedded, PageSlot, Store as _},
 };
 use sotto_tests::hunt::Planted;
 
@@ -307,4 +307,43 @@ async fn a_page_whose_key_is_gone_is_one_nobody_wrote() {
         [Scope::Line(LINE)],
         "reading makes no keys"
     );
+}
+
+/// A store put back from a copy has again what was past: nobody sees it, and nobody is stopped by it.
+#[tokio::test]
+async fn what_a_copy_brings_back_stays_past() {
+    let stand = Stand::embedded().await;
+    let dir = stand.below.dir.path();
+    stand.append(&random(1)).await;
+    for position in 0..20 {
+        let appended = stand.store.append_log(LINE, 1, position, random(2).body);
+        appended.await.unwrap();
+    }
+    std::fs::copy(dir.join("store"), dir.join("copy")).unwrap();
+    let hold = async |position| {
+        let held = stand
+            .store
+            .acknowledge_log(LINE, 1, (DRAINERS[0], position), &DRAINERS[..1]);
+        held.await.unwrap();
+    };
+    stand.clock.pass(KEPT + DAY);
+    stand
+        .store
+        .append_log(LINE, 1, 20, random(3).body)
+        .await
+        .unwrap();
+    hold(21).await;
+    stand.sweep().await;
+    let inner = Arc::new(Embedded::open(&dir.join("copy"), 1).unwrap());
+    let copy = crate::store::sealed(inner, dir, &stand.clock).await;
+    assert!(copy.read(LINE, None, 64).await.unwrap().records.is_empty());
+    let page = copy.read_log(LINE, 1, 0, 16).await.unwrap();
+    assert_eq!((page.next, page.records.len()), (20, 0));
+    copy.append(LINE, random(4), stand.clock.read())
+        .await
+        .unwrap();
+    copy.append_log(LINE, 1, 20, random(3).body).await.unwrap();
+    assert_eq!(copy.read(LINE, None, 1).await.unwrap().records.len(), 1);
+    let page = copy.read_log(LINE, 1, 0, 16).await.unwrap();
+    assert_eq!((page.next, page.records.len()), (21, 1));
 }

@@ -56,9 +56,28 @@ impl Sealed {
         from: u64,
         max: usize,
     ) -> Result<LogPage, StoreError> {
-        let mut page = self.inner.read_log(line, log, from, max).await?;
+        let mut from = from;
+        loop {
+            let page = self.inner.read_log(line, log, from, max).await?;
+            let (records, following) = self.open_page((line, log), from, &page).await?;
+            match following {
+                // Nothing but what is past is not the end.
+                Some(position) if records.is_empty() && position < page.next => from = position,
+                _ => return Ok(LogPage { records, ..page }),
+            }
+        }
+    }
+
+    /// The records of a page, and the position after them.
+    async fn open_page(
+        &self,
+        (line, log): (LineId, u16),
+        from: u64,
+        page: &LogPage,
+    ) -> Result<(Vec<Vec<u8>>, Option<u64>), StoreError> {
+        let mut records = Vec::with_capacity(page.records.len());
         let mut expected = None;
-        for stored in &mut page.records {
+        for stored in &page.records {
             let kept = Kept::parse(stored).ok_or(StoreError::Corrupt)?;
             let position = kept.position();
             // Where they begin is the store's to say, that they follow one another is not.
@@ -70,10 +89,14 @@ impl Sealed {
             }
             expected = position.checked_add(1);
             let at = (line, Scope::Log(line, log));
-            let opened = self.unseal(at, Place::Log(log, position), stored).await?;
-            *stored = opened.ok_or(StoreError::Keyless)?;
+            match self.unseal(at, Place::Log(log, position), stored).await? {
+                Some(record) => records.push(record),
+                // Every device held it once: a store that was put back from a copy has it again.
+                None if records.is_empty() => {}
+                None => return Err(StoreError::Keyless),
+            }
         }
-        Ok(page)
+        Ok((records, expected))
     }
 
     /// Destroys keys of days of which a log holds nothing any more, but never today's or
