@@ -19,7 +19,7 @@ use sotto_protocol::{
     drain::{Cursor, DrainPage, Drained},
     hash,
     id::{Address, Board, DeviceId, LineId},
-    limits::{DAY_SECONDS, PAGE_BODY_BYTES, RETENTION_DAYS},
+    limits::{DAY_SECONDS, RETENTION_DAYS},
     log::LogPage,
 };
 
@@ -222,7 +222,7 @@ impl Store for Sealed {
         };
         if body.is_none() {
             // A page that nobody wrote takes as long as one that somebody did.
-            record::work(PAGE_BODY_BYTES);
+            record::work();
         }
         let body = body.map(Bytes::from);
         Ok(Served { cycle, body })
