@@ -240,6 +240,30 @@ fn events_are_those_of_the_security_policy() {
 }
 
 #[test]
+fn metrics_are_those_of_the_security_policy() {
+    let written = table(&read("SECURITY.md"), "## Everything the relay counts");
+    let written: Vec<(&str, Vec<&str>)> = written
+        .iter()
+        .map(|row| (row[0].as_str(), row[1].split_whitespace().collect()))
+        .collect();
+    let coded = sotto_relay::telemetry::metrics::METRICS;
+    let coded: Vec<(&str, Vec<&str>)> = coded
+        .iter()
+        .map(|(name, labels)| (*name, labels.to_vec()))
+        .collect();
+    assert_eq!(written, coded);
+    // And nothing is counted anywhere else.
+    for (path, text) in sources("server") {
+        let counts = text.contains("prometheus_client");
+        assert!(
+            !counts || path.ends_with("telemetry/exposition.rs"),
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[test]
 fn every_promise_names_a_test() {
     let promises = read("SECURITY.md") + &read("SOUNDNESS.md");
     let named: Vec<(&str, &str)> = promises
@@ -319,6 +343,8 @@ fn the_project_speaks_of_itself_alone() {
         "SOUNDNESS.md",
         "SPEC.md",
         "CHANGELOG.md",
+        "CAPACITY.md",
+        "docs/operating.md",
     ] {
         let text = read(document);
         for path in ["/home/", "/root/", "/tmp/"] {

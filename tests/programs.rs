@@ -1,5 +1,7 @@
 //! The real programs, as people run them: over HTTP, on both stores, ended and killed.
 
+mod key_file;
+
 use std::{
     collections::BTreeMap,
     fs,

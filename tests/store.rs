@@ -2,6 +2,7 @@
 
 mod contract;
 mod durable;
+mod format;
 mod model;
 mod retention;
 

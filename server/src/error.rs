@@ -78,7 +78,9 @@ impl From<StoreError> for Error {
             | StoreError::Keys(_)
             | StoreError::OtherKeys
             | StoreError::Keyless
-            | StoreError::Unsealed => {
+            | StoreError::Unsealed
+            | StoreError::Newer
+            | StoreError::Foreign => {
                 crate::telemetry::store_failed(error);
                 Self::Unavailable
             }

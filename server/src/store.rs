@@ -4,7 +4,9 @@
 //! again. Time is an argument. Contents are opaque here; what may be stored is decided in `relay`.
 //! The contract below is tested on every backend by `tests/store.rs`.
 
+pub mod backup;
 mod embedded;
+pub mod format;
 mod redis;
 pub mod sealed;
 
@@ -56,6 +58,15 @@ pub struct Served {
     pub body: Option<Bytes>,
 }
 
+/// What waits for a line's drainers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waiting {
+    /// How many records.
+    pub records: u64,
+    /// When the oldest arrived, rounded as it is kept.
+    pub oldest: Option<u64>,
+}
+
 /// A signed statement under its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
@@ -80,6 +91,18 @@ pub enum Durability {
     Volatile,
 }
 
+impl Durability {
+    /// What an acknowledged message survives, for the operator.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Synced => "every message is on disk before it is acknowledged",
+            Self::EverySecond => "a crash of the store's machine may lose the last second",
+            Self::Unknown => "written ahead; how often it is synced is not visible from here",
+            Self::Volatile => "IN MEMORY ONLY: a restart of the store loses every message",
+        }
+    }
+}
+
 /// Why an operation did not happen, or is not known to have happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -92,6 +115,16 @@ pub enum StoreError {
     /// What was read back is not what was written.
     #[error("the store holds something this relay did not write")]
     Corrupt,
+    /// Its layout is of a version this relay does not know yet.
+    #[error(
+        "the store was written by a newer sotto-relay; run that version, or restore a backup into a new store"
+    )]
+    Newer,
+    /// It carries no version that ever was.
+    #[error(
+        "the store carries no format number that a sotto-relay ever wrote; name an empty place, or the right one"
+    )]
+    Foreign,
     /// The store is set up to throw messages away when it is full.
     #[error("the store evicts keys when full; set Redis's maxmemory-policy to noeviction")]
     Evicts,
@@ -138,6 +171,20 @@ pub trait Store: Send + Sync + fmt::Debug {
         after: Option<Cursor>,
         max: usize,
     ) -> Result<DrainPage, StoreError>;
+
+    /// How much waits in the inbox. Positions in between have no gaps, so that looking for the last
+    /// one takes a few reads of one record; a backend that can count may do so.
+    async fn waiting(&self, line: LineId) -> Result<Waiting, StoreError> {
+        let first = self.read(line, None, 1).await?;
+        let Some(oldest) = first.records.first() else {
+            return Ok(Waiting::default());
+        };
+        let last = last_position(self, line, first.cursor).await?;
+        Ok(Waiting {
+            records: last.saturating_sub(oldest.position).saturating_add(1),
+            oldest: Some(oldest.arrived),
+        })
+    }
 
     /// Remembers how far `device` has read, and deletes what all of `drainers` have read.
     async fn acknowledge(
@@ -219,6 +266,35 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Whether the store answers and may be trusted with messages.
     async fn check(&self) -> Result<Durability, StoreError>;
+}
+
+/// The highest position of an inbox that has a record at `first`: ever larger steps, then halves.
+async fn last_position<S: Store + ?Sized>(
+    store: &S,
+    line: LineId,
+    first: Cursor,
+) -> Result<u64, StoreError> {
+    let is_after = async |position| {
+        let after = Cursor { position, ..first };
+        let page = store.read(line, Some(after), 1).await?;
+        Ok::<bool, StoreError>(page.cursor.position > position)
+    };
+    let (mut low, mut step) = (first.position, 1_u64);
+    while is_after(low.saturating_add(step).saturating_sub(1)).await? {
+        low = low.saturating_add(step);
+        step = step.saturating_mul(2);
+    }
+    // There is a record at `low`, and none after `low + step - 1`.
+    let mut high = low.saturating_add(step).saturating_sub(1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_after(middle).await? {
+            low = middle.saturating_add(1);
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
 }
 
 /// Seconds rounded down to what is kept of an arrival time.
