@@ -8,6 +8,7 @@ use std::{
         net::UnixStream,
     },
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use sotto_protocol::id::LineId;
@@ -20,7 +21,10 @@ use sotto_relay::{
     },
 };
 
-use super::{Failure, opened};
+use super::{
+    Failure,
+    opened::{self, Opened},
+};
 
 /// Takes a backup from the relay that runs, or from its file if none does.
 pub(super) fn backup(config: &Config, to: &Path) -> Result<(), Failure> {
@@ -46,10 +50,9 @@ pub(super) fn restore(config: &Config, from: &Path) -> Result<(), Failure> {
 /// Takes a backup, puts it back beside the store, reads everything, and removes both.
 pub(super) async fn drill(config: &Config) -> Result<(), Failure> {
     if matches!(config.store, StoreConfig::Redis { .. }) {
-        let pins = config.pins()?;
-        let store = opened::open(&config.store, &pins).await?;
+        let store = opened::open(&config.store, &config.pins()?).await?;
         println!("store     {}", config.store);
-        look(&*store.shared, config).await?;
+        look(&store, config).await?;
         println!("Start a Redis on a copy of its data, and drill with settings for that one:");
         println!("what waits there has to be what waited here when the copy was taken.");
         return Ok(());
@@ -70,6 +73,10 @@ pub(super) async fn drill(config: &Config) -> Result<(), Failure> {
         return Err(Failure::Drill);
     }
     println!("compared  every table has as many rows");
+    let store = Opened {
+        shared: Arc::new(store),
+        embedded: None,
+    };
     look(&store, config).await?;
     println!("The drill went well; its files are removed.");
     Ok(())
@@ -136,9 +143,12 @@ fn verify(file: &Path) -> Result<Counts, Failure> {
     backup::read(&mut BufReader::new(file), |_, _, _| Ok(()))
 }
 
-/// Reads everything of the configured lines that drainers and devices would read.
-async fn look(store: &dyn Store, config: &Config) -> Result<(), Failure> {
-    for pin in config.pins()? {
+/// Reads everything of the configured lines that drainers and devices would read, and so opens it.
+async fn look(store: &Opened, config: &Config) -> Result<(), Failure> {
+    let pins = config.pins()?;
+    let store = store.sealed(&config.retention_keys, &pins).await?;
+    let store = &*store;
+    for pin in pins {
         let (mut waiting, mut cursor) = (0, None);
         loop {
             let page = store.read(pin.line, cursor, PAGE).await?;
