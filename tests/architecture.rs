@@ -192,13 +192,7 @@ fn the_relay_alone_cannot_decrypt() {
         "-f",
         "{p} [{f}]",
     ]);
-    for package in [
-        "hpke ",
-        "ml-kem ",
-        "x-wing ",
-        "chacha20poly1305 ",
-        "argon2 ",
-    ] {
+    for package in ["hpke ", "ml-kem ", "x-wing ", "argon2 "] {
         let found = tree.lines().find(|line| line.starts_with(package));
         assert_eq!(found, None, "the relay links it");
     }
@@ -206,6 +200,11 @@ fn the_relay_alone_cannot_decrypt() {
         .lines()
         .find(|line| line.starts_with("sotto-protocol "));
     assert!(protocol.unwrap().contains("[]"), "{protocol:?}");
+    // Its one cipher seals what it stores, under keys of its own.
+    for (path, text) in sources("server") {
+        let is_store = path.ends_with("store/sealed/record.rs");
+        assert_eq!(text.contains("chacha20"), is_store, "{}", path.display());
+    }
 }
 
 #[test]
@@ -238,6 +237,30 @@ fn events_are_those_of_the_security_policy() {
     let telemetry = read("server/src/telemetry.rs");
     let events = telemetry.matches("event!(target").count();
     assert_eq!(events, coded.len());
+}
+
+#[test]
+fn metrics_are_those_of_the_security_policy() {
+    let written = table(&read("SECURITY.md"), "## Everything the relay counts");
+    let written: Vec<(&str, Vec<&str>)> = written
+        .iter()
+        .map(|row| (row[0].as_str(), row[1].split_whitespace().collect()))
+        .collect();
+    let coded = sotto_relay::telemetry::metrics::METRICS;
+    let coded: Vec<(&str, Vec<&str>)> = coded
+        .iter()
+        .map(|(name, labels)| (*name, labels.to_vec()))
+        .collect();
+    assert_eq!(written, coded);
+    // And nothing is counted anywhere else.
+    for (path, text) in sources("server") {
+        let counts = text.contains("prometheus_client");
+        assert!(
+            !counts || path.ends_with("telemetry/exposition.rs"),
+            "{}",
+            path.display()
+        );
+    }
 }
 
 #[test]
@@ -320,6 +343,8 @@ fn the_project_speaks_of_itself_alone() {
         "SOUNDNESS.md",
         "SPEC.md",
         "CHANGELOG.md",
+        "CAPACITY.md",
+        "docs/operating.md",
     ] {
         let text = read(document);
         for path in ["/home/", "/root/", "/tmp/"] {

@@ -34,7 +34,8 @@ async fn start(
     let (ended, has_ended) = oneshot::channel();
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(async move {
-        serve(listener, app, bounds, async {
+        let metrics = std::sync::Arc::default();
+        serve(listener, app, bounds, metrics, async {
             stopped.await.ok();
         })
         .await;

@@ -5,6 +5,7 @@ mod alarms;
 mod office;
 mod order;
 mod records;
+mod restored;
 mod rotation;
 
 use sotto_core::log::{Pace, Ticks};

@@ -1,7 +1,10 @@
 //! The real programs, as people run them: over HTTP, on both stores, ended and killed.
 
+mod key_file;
+
 use std::{
     collections::BTreeMap,
+    fs,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -21,6 +24,7 @@ use sotto_core::{
 use sotto_protocol::{
     drain::Cursor, id::LineId, limits::ENVELOPE_BYTES, secret::random, statement::DeviceRole,
 };
+use sotto_relay::store::{Embedded, Store as _, Stored};
 use sotto_tests::{
     cluster::RedisCluster,
     hunt::Planted,
@@ -438,4 +442,51 @@ fn killed_during_2000_posts_on_redis() {
 fn killed_during_2000_posts_on_a_cluster() {
     let cluster = RedisCluster::start(3, true);
     Storm::begin(3, &cluster_settings(&cluster)).rage();
+}
+
+/// The key file is lost, another store's, or back; the store is one from before.
+#[test]
+fn a_relay_without_its_retention_keys_does_not_start() {
+    let mut programs = Programs::new();
+    let (_, fp) = programs.make_line("");
+    programs.kill("sotto-relay");
+    let serve = ["serve", "--config", "relay.toml"];
+    let refused = |programs: &Programs, because: &str| {
+        let output = programs.run("sotto-relay", &serve, "");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(because), "{said}");
+    };
+    let path = programs.path().join("relay.epochs");
+    let own = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    refused(&programs, "the retention key file is missing");
+    assert!(!path.exists(), "none is made in its place");
+    programs.write_settings(&fp, "[store]\nkind = \"embedded\"\npath = \"new.redb\"\n");
+    programs.start_relay();
+    programs.kill("sotto-relay");
+    programs.write_settings(&fp, "");
+    refused(&programs, "another retention key file");
+    fs::write(&path, own).unwrap();
+    programs.start_relay();
+    programs.kill("sotto-relay");
+
+    let line = sotto_protocol::id::Fingerprint::parse(&fp).unwrap().line();
+    let clear = Embedded::open(&programs.path().join("clear.redb"), 1).unwrap();
+    let statement = Stored {
+        name: "line".into(),
+        serial: 1,
+        json: "{}".into(),
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime
+        .block_on(clear.put_statement(line, statement))
+        .unwrap();
+    drop(clear);
+    programs.write_settings(&fp, "[store]\nkind = \"embedded\"\npath = \"clear.redb\"\n");
+    until("the file is closed", || {
+        let output = programs.run("sotto-relay", &serve, "");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success());
+        said.contains("without retention keys")
+    });
 }

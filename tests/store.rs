@@ -2,11 +2,13 @@
 
 mod contract;
 mod durable;
+mod format;
 mod model;
+mod retention;
 mod sharded;
 mod tls;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 use sotto_protocol::{
@@ -14,10 +16,14 @@ use sotto_protocol::{
     id::{Address, DeviceId, LineId},
     limits::{CHUNK_BYTES, ENVELOPE_BYTES},
 };
-use sotto_relay::store::{Embedded, Post, Redis, RedisSettings, Store};
+use sotto_relay::{
+    epochs::FileKeys,
+    store::{Embedded, Post, Redis, RedisSettings, Sealed, Store},
+};
 use sotto_tests::{
     cluster::RedisCluster,
     redis::{AppendFsync, RedisServer},
+    world::TestClock,
 };
 use tempfile::TempDir;
 
@@ -75,6 +81,23 @@ impl Fixture {
             dir: TempDir::new().unwrap(),
         }
     }
+
+    async fn sealed_embedded() -> Self {
+        Self::embedded().seal().await
+    }
+
+    async fn sealed_redis(fsync: AppendFsync) -> Self {
+        Self::redis(fsync).await.seal().await
+    }
+
+    /// The same under seal, with the keys beside it.
+    async fn seal(self) -> Self {
+        let store = sealed(self.store, self.dir.path(), &TestClock::at(NOW)).await;
+        Self {
+            store: Arc::new(store),
+            ..self
+        }
+    }
 }
 
 /// How a relay opens a Cluster.
@@ -86,6 +109,15 @@ pub(crate) fn settings(cluster: &RedisCluster, shards: u16, replicas: u16) -> Re
         replicas,
         ..RedisSettings::single("", 2, 7)
     }
+}
+
+/// A store under seal, with its keys in a folder.
+async fn sealed(inner: Arc<dyn Store>, dir: &Path, clock: &TestClock) -> Sealed {
+    let keys = FileKeys::create(&dir.join("epochs")).unwrap();
+    let clock = Arc::new(clock.clone());
+    Sealed::open(inner, Arc::new(keys), clock, &[LINE, OTHER])
+        .await
+        .unwrap()
 }
 
 /// An envelope or chunk at an address made of one number, filled with another.

@@ -40,6 +40,16 @@ pub struct BundleParts {
     pub relay: Option<Dsse>,
 }
 
+impl BundleParts {
+    /// `H(bundle)` (SPEC 5.3). Desk statements come and go with the days, also while nobody of the
+    /// desk is there to see it, so they are left out; the relay's statement is named by them.
+    fn hash(&self) -> [u8; 32] {
+        let lasting = self.roots.iter().chain([&self.certificate, &self.line]);
+        let hashes: Vec<[u8; 32]> = lasting.map(Dsse::payload_hash).collect();
+        hash::digest(&[hashes.as_flattened()])
+    }
+}
+
 /// Parsed, but believed by nobody.
 #[derive(Debug, Clone)]
 pub struct Untrusted<T> {
@@ -76,7 +86,7 @@ pub struct Bundle {
     pub line: LineStatement,
     /// Unexpired desk statements, ordered by desk and day.
     pub desks: Vec<DeskStatement>,
-    /// Hash of the bundle's bytes, carried in every epoch-0 message.
+    /// `H(bundle)`, carried in every epoch-0 message.
     pub hash: [u8; 32],
     /// What to remember before anything is sealed.
     pub seen: Seen,
@@ -129,7 +139,7 @@ pub struct Published {
     pub line: LineStatement,
     /// Desk statements that are by whom they must be, whatever their dates.
     pub desks: Vec<DeskStatement>,
-    /// Hash of the bundle's bytes.
+    /// `H(bundle)`.
     pub hash: [u8; 32],
 }
 
@@ -145,8 +155,8 @@ impl Untrusted<BundleParts> {
             return Err(VerifyError::Update);
         }
         Ok(Self {
+            hash: inner.hash(),
             inner,
-            hash: hash::digest(&[json]),
         })
     }
 

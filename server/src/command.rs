@@ -1,19 +1,29 @@
 //! The commands of `sotto-relay`.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+mod backups;
+mod opened;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand};
 use sotto_protocol::limits::{DAY_SECONDS, KEY_OVERLAP_DAYS, RELAY_KEY_LIFE_DAYS};
 use sotto_relay::{
     admission::Open,
     clock::{Clock as _, SystemClock},
-    config::{Config, ConfigError, SAMPLE, StoreConfig},
+    config::{Config, ConfigError, Limits, SAMPLE},
+    control,
+    epochs::EpochError,
     http::{self, Bounds},
     keys::{KeysError, RelaySecrets},
     relay::Relay,
     serve::{self, Connections},
-    store::{Durability, Embedded, Redis, Store, StoreError},
-    tasks, telemetry,
+    store::{Durability, StoreError, backup::BackupError},
+    tasks,
+    telemetry::{self, metrics::Metrics},
 };
 use tokio::{net::TcpListener, signal::unix::SignalKind, sync::watch};
 use zeroize::Zeroizing;
@@ -43,6 +53,31 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Write everything that cannot be made anew into one file, while the relay runs or while it does
+    /// not. It holds what the store holds, sealed as it is, and no key.
+    Backup {
+        /// The relay's settings; without it, environment variables alone.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The new file.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Make the store that the settings name from a backup. It must not exist yet.
+    Restore {
+        /// The relay's settings; without it, environment variables alone.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The backup.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
+    /// Take a backup, put it back beside the store, read all of it, compare, and remove both.
+    Drill {
+        /// The relay's settings; without it, environment variables alone.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Make the relay's keys, once, and print their public half for `sotto line init`.
     Keys {
         /// Where they are kept.
@@ -67,6 +102,8 @@ pub(crate) enum Failure {
     Config(#[from] ConfigError),
     #[error("{0}")]
     Keys(#[from] KeysError),
+    #[error("{0}")]
+    Epochs(#[from] EpochError),
     #[error("store: {0}")]
     Store(#[from] StoreError),
     #[error(
@@ -79,12 +116,33 @@ pub(crate) enum Failure {
     Random,
     #[error("the machine gives no signals")]
     Signals,
+    #[error("cannot make the socket {}; make its folder writable, or its path shorter than 100 characters", .0.display())]
+    Socket(PathBuf),
+    #[error("backup: {0}")]
+    Backup(#[from] BackupError),
+    #[error("{} is there already; remove it or name another place", .0.display())]
+    Occupied(PathBuf),
+    #[error("there is no store at {}; check the settings and the folder this runs in", .0.display())]
+    NoStore(PathBuf),
+    #[error("the store is in use, but its relay does not answer; is it starting or stopping?")]
+    Unreachable,
+    #[error("the relay sends backups to the account it runs under alone; run this as that account")]
+    Stranger,
+    #[error(
+        "Redis makes its own backups: `redis-cli --rdb FILE`; docs/operating.md says how to put one back"
+    )]
+    RedisBackup,
+    #[error("what was put back is not what was taken; keep the store, and do not rely on backups")]
+    Drill,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Serve { config } => serve(load(config)?).await,
         Command::CheckConfig { config } => check(&load(config)?),
+        Command::Backup { config, to } => backups::backup(&load(config)?, &to),
+        Command::Restore { config, from } => backups::restore(&load(config)?, &from),
+        Command::Drill { config } => backups::drill(&load(config)?).await,
         Command::Keys {
             out, forget: true, ..
         } => {
@@ -112,6 +170,7 @@ fn check(config: &Config) -> Result<(), Failure> {
         config.keys.display(),
         describe(&secrets)
     );
+    println!("retention {}", config.retention_keys.display());
     println!("store     {}", config.store);
     for pin in config.pins()? {
         println!("line      {}", pin.line.to_text());
@@ -120,7 +179,7 @@ fn check(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-fn keys(out: &std::path::Path, renew: bool) -> Result<(), Failure> {
+fn keys(out: &Path, renew: bool) -> Result<(), Failure> {
     let mut bytes = Zeroizing::new([0; 64]);
     #[expect(
         clippy::disallowed_methods,
@@ -161,21 +220,46 @@ fn describe(secrets: &RelaySecrets) -> String {
 async fn serve(config: Config) -> Result<(), Failure> {
     telemetry::install(config.log);
     let secrets = RelaySecrets::read(&config.keys)?;
-    let store = open(&config.store).await?;
-    let durability = store.check().await?;
+    let pins = config.pins()?;
+    let store = opened::open(&config.store, &pins).await?;
+    let sealed = store.sealed(&config.retention_keys, &pins).await?;
+    let durability = sealed.check().await?;
     if durability == Durability::Volatile && !config.store.allows_volatile() {
         return Err(Failure::Volatile);
     }
     let (public, health) = (listen(config.listen).await?, listen(config.health).await?);
-    let relay = Relay::new(
-        store,
-        Arc::new(SystemClock),
-        Arc::new(Open),
-        secrets,
-        &config.pins()?,
-    );
+    let clock = Arc::new(SystemClock);
+    let relay = Relay::new(sealed, clock, Arc::new(Open), secrets, &pins);
     let relay = Arc::new(relay);
-    let limits = config.limits;
+    let metrics = Arc::clone(relay.metrics());
+    let backups = backups(&store, Arc::clone(&metrics))?;
+    let (bounds, connections) = bounds(config.limits);
+    let (stop, stopped) = watch::channel(());
+    let signals = signals()?;
+    let app = http::app(Arc::clone(&relay), bounds);
+    let probes = http::health(Arc::clone(&relay), durability);
+    telemetry::started(durability);
+    tokio::select! {
+        _ = async {
+            tokio::join!(
+                serve::serve(public, app, connections, metrics, told(stopped.clone())),
+                serve::serve(health, probes, connections, Arc::default(), told(stopped)),
+                async {
+                    signals.await;
+                    telemetry::stopping();
+                    drop(stop);
+                },
+            )
+        } => {}
+        () = tasks::sweep(Arc::clone(&relay)) => {}
+        () = tasks::publish(relay, &SystemClock) => {}
+        () = backups => {}
+    }
+    telemetry::stopped();
+    Ok(())
+}
+
+const fn bounds(limits: Limits) -> (Bounds, Connections) {
     let bounds = Bounds {
         in_flight: limits.in_flight,
         request_timeout: Duration::from_secs(limits.request_seconds),
@@ -186,36 +270,30 @@ async fn serve(config: Config) -> Result<(), Failure> {
         life: Duration::from_secs(limits.connection_seconds),
         stop: Duration::from_secs(limits.stop_seconds),
     };
-    let (stop, stopped) = watch::channel(());
-    let signals = signals()?;
-    let app = http::app(Arc::clone(&relay), bounds);
-    let probes = http::health(Arc::clone(&relay));
-    telemetry::started(durability);
-    tokio::select! {
-        _ = async {
-            tokio::join!(
-                serve::serve(public, app, connections, told(stopped.clone())),
-                serve::serve(health, probes, connections, told(stopped)),
-                async {
-                    signals.await;
-                    telemetry::stopping();
-                    drop(stop);
-                },
-            )
-        } => {}
-        () = tasks::sweep(relay) => {}
-    }
-    telemetry::stopped();
-    Ok(())
+    (bounds, connections)
 }
 
-async fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, Failure> {
-    let seed = getrandom::u64().map_err(|_| Failure::Random)?;
-    if let StoreConfig::Embedded { path } = config {
-        return Ok(Arc::new(Embedded::open(path, seed)?));
-    }
-    let settings = config.redis(seed)?.ok_or(StoreError::Address)?;
-    Ok(Arc::new(Redis::open(&settings).await?))
+/// The door for backups; does nothing where the store has its own.
+fn backups(
+    store: &opened::Opened,
+    metrics: Arc<Metrics>,
+) -> Result<impl Future<Output = ()> + use<>, Failure> {
+    let door = match &store.embedded {
+        Some((path, embedded)) => {
+            let listener = control::listen(path);
+            let listener = listener.map_err(|_| Failure::Socket(control::path(path)))?;
+            Some((listener, embedded.clone(), path.clone()))
+        }
+        None => None,
+    };
+    Ok(async move {
+        match door {
+            Some((listener, store, path)) => {
+                control::serve(listener, store, path, &SystemClock, metrics).await;
+            }
+            None => std::future::pending().await,
+        }
+    })
 }
 
 async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {

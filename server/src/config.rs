@@ -29,6 +29,9 @@ pub struct Config {
     /// The key file of `sotto-relay keys`.
     #[serde(default = "default_keys")]
     pub keys: PathBuf,
+    /// Where the keys are that the store is sealed with: never in the store, never in a long backup.
+    #[serde(default = "default_retention_keys")]
+    pub retention_keys: PathBuf,
     /// Where messages wait.
     #[serde(default)]
     pub store: StoreConfig,
@@ -332,6 +335,10 @@ const fn default_health() -> SocketAddr {
 
 fn default_keys() -> PathBuf {
     "relay.keys".into()
+}
+
+fn default_retention_keys() -> PathBuf {
+    "relay.epochs".into()
 }
 
 fn default_path() -> PathBuf {

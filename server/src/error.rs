@@ -79,7 +79,13 @@ impl From<StoreError> for Error {
             | StoreError::Address
             | StoreError::NoCluster
             | StoreError::IsCluster
-            | StoreError::Replicas => {
+            | StoreError::Replicas
+            | StoreError::Keys(_)
+            | StoreError::OtherKeys
+            | StoreError::Keyless
+            | StoreError::Unsealed
+            | StoreError::Newer
+            | StoreError::Foreign => {
                 crate::telemetry::store_failed(error);
                 Self::Unavailable
             }

@@ -1,5 +1,6 @@
 //! The routes of SPEC 6. Requests are parsed into protocol types here and decided about elsewhere.
 
+mod count;
 mod devices;
 mod guard;
 mod health;
@@ -36,6 +37,7 @@ pub struct Bounds {
 /// Every route the world may use.
 pub fn app(relay: Arc<Relay>, bounds: Bounds) -> Router {
     let guard = Arc::new(Guard::new(bounds));
+    let metrics = Arc::clone(relay.metrics());
     let routes = Router::new()
         .route("/v1/{line}/bundle", get(public::bundle))
         .route(
@@ -69,6 +71,7 @@ pub fn app(relay: Arc<Relay>, bounds: Bounds) -> Router {
     // Around all of it: some answers, as to a wrong method, are made outside of the routes' layers.
     Router::new()
         .fallback_service(routes)
+        .layer(middleware::from_fn_with_state(metrics, count::count))
         .layer(middleware::map_response(uniform))
 }
 
@@ -80,6 +83,7 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
         if matches!(self, Self::Busy | Self::Unavailable) {
             response
                 .headers_mut()

@@ -5,6 +5,7 @@
 
 mod devices;
 mod lines;
+mod state;
 mod statements;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -20,6 +21,7 @@ use sotto_protocol::{
     log::{LogHeader, LogPage},
     page::PageHeader,
 };
+use tokio::time::Instant;
 
 use self::lines::Lines;
 pub use self::{
@@ -32,6 +34,7 @@ use crate::{
     error::Error,
     keys::RelaySecrets,
     store::{PageSlot, Post, Store},
+    telemetry::metrics::Metrics,
 };
 
 /// One relay for a few lines.
@@ -42,6 +45,7 @@ pub struct Relay {
     admission: Arc<dyn Admission>,
     secrets: RelaySecrets,
     lines: Lines,
+    metrics: Arc<Metrics>,
 }
 
 /// The bundle and what stands beside it.
@@ -69,12 +73,18 @@ impl Relay {
             admission,
             secrets,
             lines: Lines::new(pins),
+            metrics: Arc::default(),
         }
     }
 
     /// The store, for health checks.
     pub fn store(&self) -> &dyn Store {
         &*self.store
+    }
+
+    /// What is counted.
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Everything a client needs to know about a line.
@@ -97,7 +107,10 @@ impl Relay {
             address: header.address,
             body,
         };
-        Ok(self.store.append(line, post, self.clock.now()).await?)
+        let begun = Instant::now();
+        self.store.append(line, post, self.clock.now()).await?;
+        self.metrics.appended(begun.elapsed());
+        Ok(())
     }
 
     /// A page of the served cycle; the same bytes for everybody, also where nobody wrote one.
@@ -200,23 +213,29 @@ impl Relay {
         Ok(stored.await?)
     }
 
-    /// Deletes what is past on every line.
+    /// Deletes what is past on every line: what fails on one does not keep it on another.
     pub async fn sweep(&self) -> Result<(), Error> {
-        let now = self.clock.now();
+        let mut outcome = Ok(());
         for line in self.lines.ids() {
-            let days = match self.line(line).await {
-                Ok(state) => u64::from(state.statement.policy.retention_days),
-                Err(_) => RETENTION_DAYS,
-            };
-            let kept = days.clamp(1, RETENTION_DAYS) * DAY_SECONDS;
-            self.store
-                .sweep(line, now.saturating_sub(kept), now)
-                .await?;
-            let stored = self.store.statements(line).await?;
-            let past = statements::past(line, &stored, now);
-            self.store.remove_statements(line, &past).await?;
+            outcome = self.sweep_line(line).await.and(outcome);
         }
-        Ok(())
+        outcome
+    }
+
+    async fn sweep_line(&self, line: LineId) -> Result<(), Error> {
+        let now = self.clock.now();
+        let days = match self.line(line).await {
+            Ok(state) => u64::from(state.statement.policy.retention_days),
+            // What it said last, if the store is away.
+            Err(_) => self.lines.retention(line).unwrap_or(RETENTION_DAYS),
+        };
+        let days = days.clamp(1, RETENTION_DAYS);
+        self.lines.remember_retention(line, days);
+        let before = now.saturating_sub(days * DAY_SECONDS);
+        self.store.sweep(line, before, now).await?;
+        let stored = self.store.statements(line).await?;
+        let past = statements::past(line, &stored, now);
+        Ok(self.store.remove_statements(line, &past).await?)
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::telemetry;
+use crate::telemetry::{self, metrics::Metrics};
 
 /// Bounds on connections.
 #[derive(Debug, Clone, Copy)]
@@ -29,11 +29,12 @@ pub struct Connections {
     pub stop: Duration,
 }
 
-/// Serves `app` until `stop` resolves, then finishes what is in progress.
+/// Serves `app` until `stop` resolves, then finishes what is in progress. `metrics` counts connections.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
     bounds: Connections,
+    metrics: Arc<Metrics>,
     stop: impl Future<Output = ()>,
 ) {
     let free = Arc::new(Semaphore::new(bounds.most));
@@ -62,8 +63,9 @@ pub async fn serve(
         let service = TowerToHyperService::new(app.clone());
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection.into_owned());
+        let connected = metrics.connected();
         open.spawn(async move {
-            let _permit = permit;
+            let _counted = (permit, connected);
             // How a connection ends is nobody's business.
             let _ended = tokio::time::timeout(bounds.life, connection).await;
         });

@@ -4,8 +4,11 @@
 //! again. Time is an argument. Contents are opaque here; what may be stored is decided in `relay`.
 //! The contract below is tested on every backend by `tests/store.rs`.
 
+pub mod backup;
 mod embedded;
+pub mod format;
 mod redis;
+pub mod sealed;
 
 use std::fmt;
 
@@ -22,7 +25,9 @@ use sotto_protocol::{
 pub use self::{
     embedded::Embedded,
     redis::{Redis, RedisSettings, RedisTls},
+    sealed::Sealed,
 };
+use crate::epochs::EpochError;
 
 /// Arrival times are kept in steps of this many seconds.
 pub const ARRIVAL_STEP_SECONDS: u64 = 600;
@@ -34,7 +39,7 @@ pub struct Post {
     pub class: Class,
     /// Written once: a second post to an address changes nothing.
     pub address: Address,
-    /// The whole body, header included.
+    /// The whole body, header included; to a store opaque, but that its third byte is its class.
     pub body: Bytes,
 }
 
@@ -56,6 +61,15 @@ pub struct Served {
     pub cycle: u64,
     /// The 8 envelopes; `None` where nobody wrote them.
     pub body: Option<Bytes>,
+}
+
+/// What waits for a line's drainers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waiting {
+    /// How many records.
+    pub records: u64,
+    /// When the oldest arrived, rounded as it is kept.
+    pub oldest: Option<u64>,
 }
 
 /// A signed statement under its name.
@@ -86,6 +100,22 @@ pub enum Durability {
     Replicated,
 }
 
+impl Durability {
+    /// What an acknowledged message survives, for the operator.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Synced => "every message is on disk before it is acknowledged",
+            Self::EverySecond => "a crash of the store's machine may lose the last second",
+            Self::Unknown => "written ahead; how often it is synced is not visible from here",
+            Self::Failover => {
+                "when a node of the store dies, what its replica had not got yet is lost"
+            }
+            Self::Replicated => "every message is held by replicas too before it is acknowledged",
+            Self::Volatile => "IN MEMORY ONLY: a restart of the store loses every message",
+        }
+    }
+}
+
 /// Why an operation did not happen, or is not known to have happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -98,12 +128,40 @@ pub enum StoreError {
     /// What was read back is not what was written.
     #[error("the store holds something this relay did not write")]
     Corrupt,
+    /// Its layout is of a version this relay does not know yet.
+    #[error(
+        "the store was written by a newer sotto-relay; run that version, or restore a backup into a new store"
+    )]
+    Newer,
+    /// It carries no version that ever was.
+    #[error(
+        "the store carries no format number that a sotto-relay ever wrote; name an empty place, or the right one"
+    )]
+    Foreign,
     /// The store is set up to throw messages away when it is full.
     #[error("the store evicts keys when full; set Redis's maxmemory-policy to noeviction")]
     Evicts,
     /// The cursor belongs to another life of the store; read from the start.
     #[error("the cursor is of another incarnation")]
     Incarnation,
+    /// The retention keys cannot be read or written.
+    #[error("{0}")]
+    Keys(EpochError),
+    /// It belongs to another key file.
+    #[error(
+        "it was written with another retention key file than the one at retention_keys. Put that file back; if it is lost, nothing that waits in the store can be read any more: start with an empty store, and let every line and desk publish again"
+    )]
+    OtherKeys,
+    /// A key is missing that was not destroyed on time.
+    #[error(
+        "a retention key is missing, so that some of what waits cannot be read; put the newest copy of the retention key file back"
+    )]
+    Keyless,
+    /// What is in it was stored in clear, by a version from before retention keys.
+    #[error(
+        "it was written by a version that kept messages without retention keys. Let every desk drain it with that version, then start this one with an empty store, and let every line and desk publish again"
+    )]
+    Unsealed,
     /// A lower serial, or a log position already taken by another record.
     #[error("something newer is stored already")]
     Conflict,
@@ -149,6 +207,20 @@ pub trait Store: Send + Sync + fmt::Debug {
         after: Option<Cursor>,
         max: usize,
     ) -> Result<DrainPage, StoreError>;
+
+    /// How much waits in the inbox. Positions in between have no gaps, so that looking for the last
+    /// one takes a few reads of one record; a backend that can count may do so.
+    async fn waiting(&self, line: LineId) -> Result<Waiting, StoreError> {
+        let first = self.read(line, None, 1).await?;
+        let Some(oldest) = first.records.first() else {
+            return Ok(Waiting::default());
+        };
+        let last = last_position(self, line, first.cursor).await?;
+        Ok(Waiting {
+            records: last.saturating_sub(oldest.position).saturating_add(1),
+            oldest: Some(oldest.arrived),
+        })
+    }
 
     /// Remembers how far `device` has read a shard, and deletes what all of `drainers` have read.
     async fn acknowledge(
@@ -242,7 +314,44 @@ pub(crate) fn shard_of(line: LineId, address: Address, shards: u16) -> u16 {
     u16::from_le_bytes([a, b]) % shards.max(1)
 }
 
+/// The highest position of an inbox that has a record at `first`: ever larger steps, then halves.
+async fn last_position<S: Store + ?Sized>(
+    store: &S,
+    line: LineId,
+    first: Cursor,
+) -> Result<u64, StoreError> {
+    let is_after = async |position| {
+        let after = Cursor { position, ..first };
+        let page = store.read(line, Some(after), 1).await?;
+        Ok::<bool, StoreError>(page.cursor.position > position)
+    };
+    let (mut low, mut step) = (first.position, 1_u64);
+    while is_after(low.saturating_add(step).saturating_sub(1)).await? {
+        low = low.saturating_add(step);
+        step = step.saturating_mul(2);
+    }
+    // There is a record at `low`, and none after `low + step - 1`.
+    let mut high = low.saturating_add(step).saturating_sub(1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_after(middle).await? {
+            low = middle.saturating_add(1);
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}
+
 /// Seconds rounded down to what is kept of an arrival time.
 pub(crate) const fn arrival(now: u64) -> u64 {
     now - now % ARRIVAL_STEP_SECONDS
+}
+
+/// The class of a body as it is stored, sealed or not.
+pub(crate) fn class_of(body: &[u8]) -> Result<u8, StoreError> {
+    let class = body.get(2).copied();
+    class
+        .filter(|class| *class <= Class::Chunk.byte())
+        .ok_or(StoreError::Corrupt)
 }

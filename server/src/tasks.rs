@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{relay::Relay, telemetry};
+use crate::{
+    clock::Clock,
+    relay::Relay,
+    telemetry::{self, metrics::PUBLISH_SECONDS},
+};
 
 /// Deletes what is past, again and again. Ends when it is dropped.
 pub async fn sweep(relay: Arc<Relay>) {
@@ -14,6 +18,23 @@ pub async fn sweep(relay: Arc<Relay>) {
             telemetry::sweep_failed(error);
         }
     }
+}
+
+/// Shows the metrics anew at the start and whenever ten minutes are full. Ends when it is dropped.
+pub async fn publish(relay: Arc<Relay>, clock: &dyn Clock) {
+    loop {
+        relay.publish(resident()).await;
+        let left = PUBLISH_SECONDS - clock.now() % PUBLISH_SECONDS;
+        tokio::time::sleep(Duration::from_secs(left)).await;
+    }
+}
+
+/// Resident memory in bytes, 0 where the machine does not say.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kibibytes.unwrap_or(0).saturating_mul(1_024)
 }
 
 const SWEEP_EVERY: Duration = Duration::from_mins(10);

@@ -1,6 +1,10 @@
-//! Everything the relay ever writes into a log. SECURITY.md repeats this list; a test compares them.
+//! Everything the relay ever writes into a log ([`EVENTS`]) and counts ([`metrics::METRICS`]).
+//! SECURITY.md repeats both lists; a test compares them.
 //!
 //! No event carries anything of a request: no address, header, path, id, size or time of one.
+
+mod exposition;
+pub mod metrics;
 
 use tracing::{Level, event};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
@@ -19,6 +23,8 @@ pub const EVENTS: &[(&str, &[&str])] = &[
     ("sweep failed", &["code"]),
     ("connections full", &[]),
     ("accept failed", &[]),
+    ("backup taken", &[]),
+    ("backup failed", &[]),
 ];
 
 /// Installs the subscriber. Nothing of other crates passes it.
@@ -35,16 +41,7 @@ pub fn install(format: LogFormat) {
 
 /// The relay takes requests.
 pub fn started(durability: Durability) {
-    let durability = match durability {
-        Durability::Synced => "every message is on disk before it is acknowledged",
-        Durability::EverySecond => "a crash of the store's machine may lose the last second",
-        Durability::Unknown => "written ahead; how often it is synced is not visible from here",
-        Durability::Failover => {
-            "when a node of the store dies, what its replica had not got yet is lost"
-        }
-        Durability::Replicated => "every message is held by replicas too before it is acknowledged",
-        Durability::Volatile => "IN MEMORY ONLY: a restart of the store loses every message",
-    };
+    let durability = durability.words();
     event!(target: "sotto", Level::INFO, durability, "started");
 }
 
@@ -72,4 +69,12 @@ pub(crate) fn connections_full() {
 
 pub(crate) fn accept_failed() {
     event!(target: "sotto", Level::WARN, "accept failed");
+}
+
+pub(crate) fn backup_taken() {
+    event!(target: "sotto", Level::INFO, "backup taken");
+}
+
+pub(crate) fn backup_failed() {
+    event!(target: "sotto", Level::WARN, "backup failed");
 }

@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
-use sotto_core::{
-    desk::{Direction, Status},
-    tipster::{State, Tipster},
-};
+use sotto_core::tipster::{State, Tipster};
 use sotto_protocol::{code::CodeKeys, id::Address, limits::DAY_SECONDS, secret::Secret};
 
 use super::{
-    ends::{LINE, Mobile, NEW_SECONDS, Office},
-    net::{Fate, Net},
+    line::{NEW_SECONDS, link},
+    mobile::Mobile,
+    net::{Fate, LogFate, Net},
+    office::{Crew, Office},
 };
+
+mod end;
 
 /// One thing that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,14 +33,28 @@ pub(crate) enum Op {
     Reorder,
     /// So many page writes of the desk are thrown away.
     LosePages(u8),
-    /// The desk goes one round.
-    Round,
-    /// The desk goes one round and stops after so many saves.
-    RoundAndStop(u8),
+    /// So many page writes of the desk are taken and not answered.
+    HidePages(u8),
+    /// So many looks of the desk into the inbox are not answered.
+    HideInbox(u8),
+    /// The relay's will with the next record of the log.
+    Log(LogFate),
+    /// So many requests of a device find the log out of service.
+    NoLog(u8, u8),
+    /// All devices go rounds in turn, until what the one has to say the others have heard.
+    Rounds,
+    /// A device goes one round.
+    Round(u8),
+    /// A device goes one round and stops after so many saves and requests.
+    RoundAndStop(u8, u8),
+    /// For so many half cycles one device is off, and the others go rounds.
+    Off(u8, u8),
     /// The relay lives another life: the desk reads everything again.
     Rewind,
-    /// The desk answers, in so many envelopes.
-    Reply(u8),
+    /// A device answers, in so many envelopes.
+    Reply(u8, u8),
+    /// All devices answer before any has heard of it.
+    ReplyAll(u8),
     /// Half a cycle passes.
     Wait,
     /// So many days pass.
@@ -55,6 +70,7 @@ pub(crate) enum Op {
 }
 
 /// Both ends, the relay between them, and what each person is owed.
+#[derive(Clone)]
 pub(crate) struct Story {
     office: Office,
     net: Net,
@@ -73,19 +89,22 @@ pub(crate) struct Story {
 }
 
 const BEGIN: u64 = 1_795_491_000;
-/// 1 + 2 + .. + 64 openings until a phone gives a conversation up, and some more for the next one.
-const PATIENCE: u32 = 150;
+/// Seconds between two rounds: each has a tick of the log.
+const TICK: u64 = 61;
 /// Turns of a long sitting.
 const MANY: usize = 24;
 
 impl Story {
-    pub(crate) fn begin() -> Self {
+    /// A desk that has published and written, and a phone that has just been given the link.
+    pub(crate) fn begin(crew: Crew) -> Self {
         let rng = &mut ChaCha20Rng::seed_from_u64(4);
         let keys = CodeKeys::from_stretched(Secret::make(rng));
-        let state = Tipster::begin(LINE, keys.clone(), 0, BEGIN, rng).to_bytes();
+        let line = link().pin.line;
+        let state = Tipster::begin(line, keys.clone(), 0, BEGIN, rng).to_bytes();
+        let (office, net) = Office::new(crew, 5);
         let mut story = Self {
-            office: Office::new(5),
-            net: Net::default(),
+            office,
+            net,
             phone: Mobile::new(keys, state, 0),
             now: BEGIN,
             lives: 0,
@@ -96,18 +115,24 @@ impl Story {
             owed_to_tipster: BTreeSet::new(),
             shown: BTreeMap::new(),
         };
-        story.round(None);
+        while !story.office.is_complete() || story.net.served()[0] == 0 {
+            assert!(
+                story.now < BEGIN + DAY_SECONDS,
+                "the devices do not find together"
+            );
+            story.rounds();
+            story.now += NEW_SECONDS / 24;
+        }
         story
     }
 
     /// Does everything, then leaves the network alone and checks.
-    pub(crate) fn tell(ops: &[Op]) {
-        let mut story = Self::begin();
+    pub(crate) fn tell(mut self, ops: &[Op]) {
         for op in ops {
-            story.go(*op);
-            story.check();
+            self.go(*op);
+            self.check();
         }
-        story.end();
+        self.end();
     }
 
     pub(crate) fn go(&mut self, op: Op) {
@@ -117,12 +142,26 @@ impl Story {
             Op::OpenAndStop(saves) => self.open(MANY, Some(saves)),
             Op::Relay(fate) => self.net.fates.push(fate),
             Op::Release => self.net.release(self.now),
-            Op::Reorder => self.net.reorder(self.office.desk().cursor(0)),
+            Op::Reorder => self.net.reorder(self.office.desk(0).cursor(0)),
             Op::LosePages(count) => self.net.dropped_pages += usize::from(count),
-            Op::Round => self.round(None),
-            Op::RoundAndStop(saves) => self.round(Some(saves)),
-            Op::Rewind => self.office.rewind(),
-            Op::Reply(parts) => self.reply(parts),
+            Op::HidePages(count) => self.net.unanswered_pages += usize::from(count),
+            Op::HideInbox(count) => self.net.unanswered_drains += usize::from(count),
+            Op::Log(fate) => self.net.log.fates.push(fate),
+            Op::NoLog(device, count) => {
+                let device = self.office.place(device);
+                self.net.log.away[device] += usize::from(count);
+            }
+            Op::Rounds => self.rounds(),
+            Op::Round(device) => self.round(device, None),
+            Op::RoundAndStop(device, steps) => self.round(device, Some(steps.into())),
+            Op::Off(device, halves) => self.off(device, halves),
+            Op::Rewind => self.net.restart(),
+            Op::Reply(device, parts) => self.reply(self.office.place(device), parts),
+            Op::ReplyAll(parts) => {
+                for place in 0..self.office.machines.len() {
+                    self.reply(place, parts);
+                }
+            }
             Op::Wait => self.now += NEW_SECONDS / 2,
             Op::Days(days) => self.days(days),
             Op::Copy => {
@@ -137,7 +176,7 @@ impl Story {
 
     /// The addresses of the pages of the next cycle, which is not written.
     pub(crate) fn compose(&mut self) -> Vec<Address> {
-        self.office.compose(self.now + 2 * NEW_SECONDS)
+        self.office.compose(&self.net, self.now + 2 * NEW_SECONDS)
     }
 
     fn write(&mut self, parts: u8) {
@@ -163,8 +202,8 @@ impl Story {
     }
 
     fn open(&mut self, turns: usize, left: Option<u8>) {
-        let ends = (&self.office, &mut self.net);
-        for text in self.phone.open(ends, self.now, (turns, left)) {
+        let shown = self.phone.open(&mut self.net, self.now, (turns, left));
+        for text in shown {
             assert!(text.starts_with("reply "), "nobody wrote this");
             self.owed_to_tipster.remove(&text);
             *self.shown.entry(text).or_default() += 1;
@@ -181,15 +220,40 @@ impl Story {
         }
     }
 
-    fn round(&mut self, left: Option<u8>) {
-        self.office.round(&mut self.net, self.now, left);
+    /// Devices append one record a minute.
+    fn round(&mut self, device: u8, steps: Option<u32>) {
+        self.now += TICK;
+        self.office.round(device, &mut self.net, self.now, steps);
     }
 
-    fn reply(&mut self, parts: u8) {
-        let newest = self.office.desk().cases().keys().next_back().copied();
-        if let Some(number) = newest {
+    /// What one has to say in the first turn, all have heard after the second.
+    fn rounds(&mut self) {
+        self.turn();
+        self.turn();
+    }
+
+    fn turn(&mut self) {
+        for device in (0..).take(self.office.machines.len()) {
+            self.round(device, None);
+        }
+    }
+
+    fn off(&mut self, device: u8, halves: u8) {
+        let off = self.office.place(device);
+        for _ in 0..halves {
+            self.now += NEW_SECONDS / 2;
+            let others = (0..).take(self.office.machines.len());
+            for device in others.filter(|other| usize::from(*other) != off) {
+                self.round(device, None);
+            }
+        }
+    }
+
+    fn reply(&mut self, place: usize, parts: u8) {
+        let desk = self.office.machines[place].shown();
+        if let Some(number) = desk.cases().keys().next_back().copied() {
             let text = self.text("reply", parts);
-            self.office.reply(number, &text, self.now);
+            self.office.reply(place, number, &text, self.now);
             self.owed_to_tipster.insert(text);
         }
     }
@@ -210,13 +274,19 @@ impl Story {
         self.phone.disk.kept = state;
         self.owed_to_desk = owed;
         self.live_again();
-        self.net.restored.insert(self.lives);
+        self.net.witness.restored.insert(self.lives);
     }
 
     fn lose(&mut self) {
         self.forgo();
         let keys = self.phone.keys.clone();
-        let state = Tipster::come_back(LINE, keys.clone(), 0, self.now, &mut self.phone.rng);
+        let state = Tipster::come_back(
+            self.net.line.pin.line,
+            keys.clone(),
+            0,
+            self.now,
+            &mut self.phone.rng,
+        );
         self.phone = Mobile::new(keys, state.to_bytes(), self.lives + 1);
         self.copy = None;
         self.live_again();
@@ -243,107 +313,5 @@ impl Story {
             let mut tipster = self.phone.tipster();
             tipster.leave().save(&mut self.phone.disk).unwrap();
         }
-    }
-
-    /// What holds at any time.
-    fn check(&self) {
-        // A conversation that is not kept is read again and again until it is acknowledged.
-        let may_repeat = self.phone.tipster().keeps_nothing();
-        for (text, times) in &self.shown {
-            assert!(
-                may_repeat || *times == 1,
-                "{text:.9} was shown {times} times"
-            );
-        }
-        let desk = self.office.desk();
-        assert!(desk.cases().len() <= 1, "one person became two cases");
-        for case in desk.cases().values() {
-            assert!(!case.is_foreign());
-            let mut seen = BTreeSet::new();
-            for entry in case.entries() {
-                assert!(seen.insert(entry.text()), "the desk shows a text twice");
-            }
-        }
-    }
-
-    fn arrived(&self) -> BTreeSet<String> {
-        let desk = self.office.desk();
-        let cases = desk.cases().values();
-        let entries = cases.flat_map(|case| {
-            let incoming = case.entries().iter();
-            incoming.filter(|entry| {
-                entry.direction == Direction::In && case.status(entry) != Status::Arriving
-            })
-        });
-        entries.map(sotto_core::desk::Entry::text).collect()
-    }
-
-    fn is_settled(&self) -> bool {
-        let arrived = self.arrived();
-        self.owed_to_desk.iter().all(|text| arrived.contains(text))
-            && self.owed_to_tipster.is_empty()
-    }
-
-    /// The network is well again: everything owed arrives within a bounded number of openings.
-    fn end(&mut self) {
-        self.net.fates.clear();
-        self.net.dropped_pages = 0;
-        self.net.release(self.now);
-        self.is_well = true;
-        for _ in 0..PATIENCE {
-            if self.is_settled() {
-                return self.say_goodbye();
-            }
-            self.step();
-        }
-        self.give_up();
-    }
-
-    /// Nothing moves any more.
-    fn give_up(&self) -> ! {
-        let name = |text: &String| text.chars().take(9).collect::<String>();
-        let arrived = self.arrived();
-        let lacks: Vec<_> = self.owed_to_desk.difference(&arrived).map(name).collect();
-        let misses: Vec<_> = self.owed_to_tipster.iter().map(name).collect();
-        panic!("no progress: the desk lacks {lacks:?}, the tipster {misses:?}");
-    }
-
-    fn step(&mut self) {
-        self.open(MANY, None);
-        self.round(None);
-        self.now += NEW_SECONDS;
-        self.round(None);
-        self.check();
-    }
-
-    /// One more text each way, whatever happened before.
-    fn say_goodbye(&mut self) {
-        self.write(1);
-        for _ in 0..PATIENCE {
-            if self.is_settled() {
-                break;
-            }
-            self.step();
-        }
-        self.reply(2);
-        for _ in 0..PATIENCE {
-            if self.is_settled() {
-                return self.fall_silent();
-            }
-            self.step();
-        }
-        self.give_up();
-    }
-
-    /// Where everything is said, a phone sends nothing but cover.
-    fn fall_silent(&mut self) {
-        for _ in 0..PATIENCE {
-            let before = self.net.posts;
-            self.step();
-            if self.net.posts == before || self.phone.keeps_nothing {
-                return;
-            }
-        }
-        panic!("the phone never falls silent");
     }
 }

@@ -232,7 +232,9 @@ fn bundle(area: &mut Area, parts: Parts, (desk, relay): (Dsse, Dsse), pin: Pin) 
     let json = serde_json::to_string(&parts).unwrap();
     let bundle = Untrusted::parse(json.as_bytes()).unwrap();
     let bundle = bundle.verify(pin, NOW, &Seen::default()).unwrap();
-    assert_eq!(bundle.hash, hash::digest(&[json.as_bytes()]));
+    let lasting = [&parts.roots[0], &parts.certificate, &parts.line];
+    let hashes = lasting.map(Dsse::payload_hash);
+    assert_eq!(bundle.hash, hash::digest(&[hashes.as_flattened()]));
     let prekey = bundle.prekey(1, DAY).unwrap().prekey.hash();
     area.case("bundle")
         .given_text("bundle", &json)

@@ -2,8 +2,8 @@
 
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// Cases of a property that has `few` in a usual run. `SOTTO_CASES` in the environment sets another
-/// number for all.
+/// Cases of a property that has `few` in a usual run, and [`SOAK`] times as many in a soak.
+/// `SOTTO_CASES` in the environment sets another number for all.
 pub fn count(few: u32) -> u32 {
     #[expect(
         clippy::disallowed_methods,
@@ -13,8 +13,11 @@ pub fn count(few: u32) -> u32 {
     wanted
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(few)
+        .unwrap_or(if is_soak() { few * SOAK } else { few })
 }
+
+/// In proportion to the usual count, which is smaller where a case takes longer.
+const SOAK: u32 = 16;
 
 /// Whether the seeds of the fuzz targets are to be written anew: `SOTTO_RENEW_SEEDS=1`.
 pub fn must_renew_seeds() -> bool {

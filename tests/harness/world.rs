@@ -28,10 +28,11 @@ use sotto_protocol::{
 use sotto_relay::{
     admission::Open,
     clock::Clock,
+    epochs::FileKeys,
     http::{Bounds, app},
     keys::RelaySecrets,
     relay::Relay,
-    store::{Embedded, Redis, RedisSettings, Store},
+    store::{Embedded, Redis, RedisSettings, Sealed, Store},
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -84,17 +85,25 @@ macro_rules! on_a_cluster {
     };
 }
 
-/// A clock that stands still until it is moved. Counts milliseconds.
+/// A clock that stands still until it is moved: milliseconds of the day, and of running, which
+/// do not jump.
 #[derive(Debug, Clone)]
-pub struct TestClock(Arc<AtomicU64>);
+pub struct TestClock(Arc<AtomicU64>, Arc<AtomicU64>);
 
 impl TestClock {
-    fn begin() -> Self {
-        Self(Arc::new(AtomicU64::new(BEGIN * 1_000)))
+    /// Begins at a unix second.
+    pub fn at(seconds: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(seconds * 1_000)), Arc::default())
     }
 
     /// Moves on.
     pub fn pass(&self, seconds: u64) {
+        self.jump(seconds);
+        self.1.fetch_add(seconds * 1_000, Ordering::SeqCst);
+    }
+
+    /// Shows a later time, though none has passed.
+    pub fn jump(&self, seconds: u64) {
         self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
     }
 
@@ -113,6 +122,10 @@ impl Clock for TestClock {
     fn now(&self) -> u64 {
         self.read()
     }
+
+    fn steady(&self) -> u64 {
+        self.1.load(Ordering::SeqCst) / 1_000
+    }
 }
 
 impl Pace for TestClock {
@@ -121,7 +134,9 @@ impl Pace for TestClock {
     }
 
     fn wait_until(&self, moment: u64) {
-        self.0.fetch_max(moment, Ordering::SeqCst);
+        let before = self.0.fetch_max(moment, Ordering::SeqCst);
+        let passed = moment.saturating_sub(before);
+        self.1.fetch_add(passed, Ordering::SeqCst);
     }
 }
 
@@ -191,7 +206,7 @@ impl World {
     pub fn new(backend: Backend, seed: u64) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let (runtime, dir) = (runtime(), TempDir::new().unwrap());
-        let (store, redis): (Arc<dyn Store>, _) = match backend {
+        let (bare, redis): (Arc<dyn Store>, _) = match backend {
             Backend::Embedded => {
                 let path = dir.path().join("relay.redb");
                 (
@@ -208,7 +223,7 @@ impl World {
         };
         Self {
             redis,
-            ..Self::begin(store, runtime, dir, rng)
+            ..Self::begin(bare, runtime, dir, rng)
         }
     }
 
@@ -224,13 +239,17 @@ impl World {
         }
     }
 
-    fn begin(store: Arc<dyn Store>, runtime: Runtime, dir: TempDir, mut rng: ChaCha20Rng) -> Self {
-        let clock = TestClock::begin();
+    fn begin(bare: Arc<dyn Store>, runtime: Runtime, dir: TempDir, mut rng: ChaCha20Rng) -> Self {
+        let clock = TestClock::at(BEGIN);
         let mut secret = Zeroizing::new([0; 64]);
         rng.fill_bytes(secret.as_mut_slice());
         let secrets = RelaySecrets::from_bytes(&secret, BEGIN);
         let (roots, line) = ceremony::begin(beginning(&secrets), clock.read(), &mut rng);
         let pin = line.book.pin().unwrap();
+        let keys = Arc::new(FileKeys::create(&dir.path().join("relay.epochs")).unwrap());
+        let (lines, of_day) = ([pin.line], Arc::new(clock.clone()));
+        let sealed = runtime.block_on(Sealed::open(bare, keys, of_day, &lines));
+        let store: Arc<dyn Store> = Arc::new(sealed.unwrap());
         Self {
             apps: vec![serve(&store, &clock, secrets, pin)],
             turn: Cell::new(0),
@@ -296,7 +315,11 @@ impl World {
     pub fn add_relay(&mut self) {
         let cluster = self.cluster.clone().expect("a world on a Cluster");
         let seed = self.rng.next_u64();
-        let store = self.runtime.block_on(open(&cluster, seed));
+        let bare = self.runtime.block_on(open(&cluster, seed));
+        let keys = Arc::new(FileKeys::open(&self.dir.path().join("relay.epochs")).unwrap());
+        let (lines, of_day) = ([self.pin().line], Arc::new(self.clock.clone()));
+        let sealed = self.block_on(Sealed::open(bare, keys, of_day, &lines));
+        let store: Arc<dyn Store> = Arc::new(sealed.unwrap());
         let app = serve(&store, &self.clock, self.secrets(), self.pin());
         self.apps.push(app);
     }

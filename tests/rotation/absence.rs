@@ -66,6 +66,13 @@ impl Away {
         numbers.flat_map(|number| self.desk.texts(number)).collect()
     }
 
+    /// That nobody was shown keys the desk does not know.
+    fn assert_no_alarm(&mut self) {
+        for number in 1..=u32::try_from(self.desk.count()).unwrap() {
+            assert!(!self.desk.case(number, sotto_core::desk::Case::is_foreign));
+        }
+    }
+
     fn missed(&mut self) -> Vec<Missed> {
         self.desk
             .with(|desk, _| Ok(desk.missed().to_vec()))
@@ -81,6 +88,7 @@ fn days(range: std::ops::RangeInclusive<u64>) -> Vec<String> {
 fn a_weekend_costs_nothing() {
     let mut away = away(40, 2, |_| true);
     assert_eq!(away.read(), days(0..=2));
+    away.assert_no_alarm();
     assert_eq!(away.missed(), []);
 }
 
@@ -88,6 +96,7 @@ fn a_weekend_costs_nothing() {
 fn thirteen_days_cost_nothing() {
     let mut away = away(41, 13, |_| true);
     assert_eq!(away.read(), days(0..=13));
+    away.assert_no_alarm();
     assert_eq!(away.missed(), []);
 }
 
@@ -95,6 +104,7 @@ fn thirteen_days_cost_nothing() {
 fn fifteen_days_cost_the_first() {
     let mut away = away(42, 15, |_| true);
     assert_eq!(away.read(), days(1..=15));
+    away.assert_no_alarm();
     let (first, missed) = (away.first_day, away.missed());
     assert_eq!(missed.len(), 1);
     assert_eq!(

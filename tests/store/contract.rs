@@ -9,7 +9,7 @@ use sotto_protocol::{
     id::{Board, DeviceId},
     limits::LOG_RECORD_BYTES,
 };
-use sotto_relay::store::{PageSlot, Store, StoreError, Stored};
+use sotto_relay::store::{PageSlot, Store, StoreError, Stored, Waiting};
 use sotto_tests::{cluster::RedisCluster, redis::AppendFsync};
 
 use super::{DRAINERS, Fixture, LINE, NOW, OTHER, envelope, post};
@@ -40,6 +40,17 @@ macro_rules! contract {
                 let fixture = Fixture::redis(AppendFsync::EverySecond).await;
                 super::$name(&*fixture.store).await;
             }
+
+            #[tokio::test]
+            async fn sealed_embedded() {
+                super::$name(&*Fixture::sealed_embedded().await.store).await;
+            }
+
+            #[tokio::test]
+            async fn sealed_redis() {
+                let fixture = Fixture::sealed_redis(AppendFsync::EverySecond).await;
+                super::$name(&*fixture.store).await;
+            }
         }
         )*
     };
@@ -64,6 +75,7 @@ contract!(
     a_log_forgets_what_all_devices_hold,
     a_sweep_takes_what_is_old_and_nothing_else,
     an_unknown_line_is_empty,
+    what_waits_is_counted,
 );
 
 async fn read(store: &dyn Store, after: Option<Cursor>, max: usize) -> DrainPage {
@@ -459,4 +471,28 @@ async fn an_unknown_line_is_empty(store: &dyn Store) {
     let served = store.read_page(LINE, Board::New, 65_535).await.unwrap();
     assert_eq!((served.cycle, served.body), (0, None));
     store.sweep(LINE, NOW, NOW).await.unwrap();
+}
+
+async fn what_waits_is_counted(store: &dyn Store) {
+    let waiting = async || store.waiting(LINE).await.unwrap();
+    assert_eq!(waiting().await, Waiting::default());
+    for address in 0..70 {
+        let later = NOW + address * 60;
+        store.append(LINE, envelope(address), later).await.unwrap();
+        let waiting = waiting().await;
+        assert_eq!(waiting.records, address + 1);
+        assert_eq!(waiting.oldest, Some(NOW - NOW % 600));
+    }
+    let page = read(store, None, 33).await;
+    for drainer in DRAINERS {
+        let read = store.acknowledge(LINE, drainer, page.cursor, &DRAINERS);
+        read.await.unwrap();
+    }
+    let left = waiting().await;
+    assert_eq!(left.records, 37);
+    let arrived = NOW + 33 * 60;
+    assert_eq!(left.oldest, Some(arrived - arrived % 600));
+    store.sweep(LINE, NOW + 100 * 60, NOW).await.unwrap();
+    assert_eq!(waiting().await, Waiting::default());
+    assert_eq!(store.waiting(OTHER).await, Ok(Waiting::default()));
 }

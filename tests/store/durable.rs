@@ -69,7 +69,15 @@ async fn a_file_opened_again_has_everything() {
 
 #[tokio::test]
 async fn redis_killed_and_started_again_has_everything_under_a_new_incarnation() {
-    let mut fixture = Fixture::redis(AppendFsync::Always).await;
+    for mut fixture in [
+        Fixture::redis(AppendFsync::Always).await,
+        Fixture::sealed_redis(AppendFsync::Always).await,
+    ] {
+        has_everything_under_a_new_incarnation(&mut fixture).await;
+    }
+}
+
+async fn has_everything_under_a_new_incarnation(fixture: &mut Fixture) {
     fill(&*fixture.store).await;
     let before = fixture.store.read(LINE, None, 1).await.unwrap().cursor;
     fixture.redis.as_mut().unwrap().restart();

@@ -19,7 +19,6 @@ const GATES: &[Gate] = &[
     Gate::planned("tests", "every test, with many more cases", || {
         let tests = gates::tests()
             .set("SOTTO_SOAK", "1")
-            .set("SOTTO_CASES", "4096")
             .set("NEXTEST_PROFILE", "soak");
         Plan::Run(vec![tests])
     })

@@ -26,6 +26,7 @@ const CASES: &[[&str; 3]] = &[
     ["tag", "all", "same"],
     // Base64, which the MAC travels in, looks its letters up in a table: nothing there is secret.
     ["mac", "instructions", "same"],
+    ["recontact", "all", "same"],
 ];
 
 /// Where the program is, whatever folder the environment names for everything else.

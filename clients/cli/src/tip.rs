@@ -1,6 +1,7 @@
 //! `sotto tip`: what the phone app does, in a terminal.
 
 mod attach;
+mod key;
 mod parcel;
 mod say;
 mod visit;
@@ -49,6 +50,9 @@ pub(crate) enum Command {
         /// Look again until something has arrived, for so long.
         #[arg(long, value_name = "SECONDS", default_value_t = 0)]
         wait: u64,
+        /// Open what is kept here with this file instead of words (see `sotto tip key`).
+        #[arg(long, value_name = "FILE")]
+        key_file: Option<PathBuf>,
     },
     /// Answer, or add to what you sent. Asks for your words, then for the text.
     ///
@@ -68,8 +72,27 @@ pub(crate) enum Command {
         /// Keep it here wherever there is room, even where another conversation may be kept.
         #[arg(long)]
         new: bool,
+        /// Open what is kept here with this file instead of words (see `sotto tip key`).
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["new", "desk"])]
+        key_file: Option<PathBuf>,
         #[command(flatten)]
         attach: Attach,
+    },
+    /// Make a file that opens a conversation which is kept here, in place of its words. Asks for your
+    /// words; makes no request.
+    ///
+    /// Whoever has both the file and this machine's state reads the conversation, so keep them apart.
+    /// There is one such file for a conversation at a time: making another, or --remove, ends the one
+    /// before, even for somebody who has a copy of it.
+    Key {
+        /// The line's link, in quotation marks.
+        link: String,
+        /// The file to make; there must be nothing of that name.
+        #[arg(required_unless_present = "remove", conflicts_with = "remove")]
+        file: Option<PathBuf>,
+        /// Let only the words open it from now on.
+        #[arg(long)]
+        remove: bool,
     },
 }
 
@@ -100,13 +123,18 @@ pub(crate) fn run(command: Command, state: &Path, say: Say) -> Result<(), Stop> 
             let words = (file.as_deref(), &parcel);
             Visit::new(&link, rng, say)?.send(dir, words, desk, choice)
         }
-        Command::Check { link, wait } => Visit::new(&link, rng, say)?.check(dir, wait),
+        Command::Check {
+            link,
+            wait,
+            key_file,
+        } => Visit::new(&link, rng, say)?.check(dir, wait, key_file.as_deref()),
         Command::Reply {
             link,
             file,
             desk,
             leave_nothing,
             new,
+            key_file,
             attach,
         } => {
             let room = if new { Room::Anywhere } else { Room::Safe };
@@ -116,7 +144,17 @@ pub(crate) fn run(command: Command, state: &Path, say: Say) -> Result<(), Stop> 
             };
             let parcel = attach.prepare(say)?;
             let words = (file.as_deref(), &parcel);
-            Visit::new(&link, rng, say)?.reply(dir, words, desk, choice)
+            let mut visit = Visit::new(&link, rng, say)?;
+            match key_file {
+                Some(key) => visit.reply_with_key(dir, words, &key, choice),
+                None => visit.reply(dir, words, desk, choice),
+            }
         }
+        Command::Key {
+            link,
+            file: Some(file),
+            ..
+        } => Visit::new(&link, rng, say)?.add_key(dir, &file),
+        Command::Key { link, .. } => Visit::new(&link, rng, say)?.remove_key(dir),
     }
 }

@@ -45,14 +45,19 @@ impl VaultFile {
 
     /// The person these words belong to, if their conversation is kept here, and where.
     pub(crate) fn unlock(&self, keys: &CodeKeys) -> Result<Option<(Tipster, Place<'_>)>, Stop> {
+        self.unlock_with(&keys.vault)
+    }
+
+    /// The same by the words' vault key, or by a key from a file.
+    pub(crate) fn unlock_with(&self, key: &Secret) -> Result<Option<(Tipster, Place<'_>)>, Stop> {
         let mut vault = self.vault.borrow_mut();
-        let Some(compartment) = vault.unlock(&keys.vault) else {
+        let Some(compartment) = vault.unlock(key) else {
             return Ok(None);
         };
         let tipster = Tipster::from_bytes(&vault.state(compartment)?);
         let place = Place {
             file: self,
-            key: keys.vault.clone(),
+            key: key.clone(),
             compartment: Some(compartment),
         };
         Ok(Some((tipster.map_err(|_| VaultError::Newer)?, place)))
@@ -97,6 +102,16 @@ impl Place<'_> {
             let rng = &mut *self.file.rng.borrow_mut();
             self.file.vault.borrow_mut().forget(compartment, rng);
         }
+        Ok(self.file.write()?)
+    }
+
+    /// Lets a second key open the conversation, or none any more; it must be open by its words.
+    pub(crate) fn set_external(&self, key: Option<Secret>) -> Result<(), Stop> {
+        let compartment = self.compartment.ok_or(VaultError::Closed)?;
+        let rng = &mut *self.file.rng.borrow_mut();
+        let mut vault = self.file.vault.borrow_mut();
+        vault.set_external(compartment, key, rng)?;
+        drop(vault);
         Ok(self.file.write()?)
     }
 

@@ -239,6 +239,7 @@ impl Desk {
             day: day_of(now),
         });
         self.claim_boards(&published.line.policy, served, now);
+        self.take_boards_over(&published.line.policy, now);
         let mut effects: Vec<Effect> = self
             .publish(published, now, rng)
             .into_iter()
@@ -264,8 +265,9 @@ impl Desk {
         for due in pages {
             let count = self.pages(due.board, due.cycle).unwrap_or(1);
             *self.progress_mut(due.board) = due.after(count);
+            self.stood.written(*due);
         }
-        self.changed.insert(Row::Meta);
+        self.changed.extend([Row::Meta, Row::Stood]);
         self.change(())
     }
 

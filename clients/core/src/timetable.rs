@@ -11,6 +11,14 @@ pub struct Progress {
     pub page: u32,
 }
 
+impl Progress {
+    /// Of a drainer that wants to take the boards over: nothing is due before it has.
+    pub const WAITING: Self = Self {
+        cycle: u64::MAX,
+        page: 0,
+    };
+}
+
 /// One page that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Due {

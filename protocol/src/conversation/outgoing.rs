@@ -146,6 +146,11 @@ impl Outgoing {
         }
     }
 
+    /// Where it stands in `slot`.
+    pub fn address(&self, slot: Slot) -> Address {
+        chain::address(&self.slots, self.message.index, slot)
+    }
+
     /// Seals it for `slot` on `day` (UTC day number).
     pub fn seal(
         &self,
@@ -154,7 +159,7 @@ impl Outgoing {
         slot: Slot,
         rng: &mut impl CryptoRng,
     ) -> Result<Envelope, Reject> {
-        let address = chain::address(&self.slots, self.message.index, slot);
+        let address = self.address(slot);
         let place = Place { line, day, address };
         seal::seal(&self.message, &self.receiver, Some(&self.key), place, rng)
     }

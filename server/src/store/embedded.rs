@@ -3,6 +3,7 @@
 //! redb has one writer at a time, so one thread owns writing and commits for everybody who is
 //! waiting (group commit). An operation is answered after its commit has reached the disk.
 
+mod backup;
 mod tables;
 mod writer;
 
@@ -42,12 +43,9 @@ impl Embedded {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] where the file cannot be opened, also because another relay has
-    /// it open; [`StoreError::Corrupt`] where it is no store.
+    /// it open; [`StoreError::Corrupt`] where it is no store; those of [`super::format::steps`].
     pub fn open(path: &Path, incarnation: u64) -> Result<Self, StoreError> {
-        let database = Database::create(path).map_err(|error| match error {
-            redb::DatabaseError::Storage(redb::StorageError::Corrupted(_)) => StoreError::Corrupt,
-            _ => StoreError::Unavailable,
-        })?;
+        let database = Database::create(path).map_err(unopened)?;
         let incarnation = tables::create(&database, incarnation).map_err(Fault::into_error)?;
         let database = Arc::new(database);
         let writer = Writer::start(Arc::clone(&database)).map_err(|_| StoreError::Unavailable)?;
@@ -88,6 +86,19 @@ impl Embedded {
         } else {
             Err(StoreError::Incarnation)
         }
+    }
+}
+
+fn unopened(error: redb::DatabaseError) -> StoreError {
+    match error {
+        redb::DatabaseError::Storage(redb::StorageError::Corrupted(_)) => StoreError::Corrupt,
+        redb::DatabaseError::Storage(redb::StorageError::Io(io))
+            if io.kind() == std::io::ErrorKind::InvalidData =>
+        {
+            StoreError::Corrupt
+        }
+        redb::DatabaseError::UpgradeRequired(_) => StoreError::Foreign,
+        _ => StoreError::Unavailable,
     }
 }
 

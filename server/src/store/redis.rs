@@ -41,7 +41,7 @@ use self::{
     lines::Lines,
     values::{accepted, stored},
 };
-use super::{Durability, PageSlot, Post, Served, Store, StoreError, Stored};
+use super::{Durability, PageSlot, Post, Served, Store, StoreError, Stored, Waiting};
 
 /// A store in Redis.
 pub struct Redis {
@@ -111,6 +111,10 @@ impl Store for Redis {
         max: usize,
     ) -> Result<DrainPage, StoreError> {
         self.read_shard(line, after.unwrap_or_default(), max).await
+    }
+
+    async fn waiting(&self, line: LineId) -> Result<Waiting, StoreError> {
+        self.waiting_in(line).await
     }
 
     async fn acknowledge(

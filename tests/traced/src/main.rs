@@ -15,7 +15,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use sotto_protocol::{
     id::{Address, DeviceId, LineId},
-    message::Message,
+    message::{FirstContact, Flags, Message},
     request::{AgreementSecret, Claim, RequestParts},
     seal::{self, Envelope, Place},
     secret::{SealingSecret, Secret, random},
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
             "commitment" => envelope(1_156, &mask),
             "tag" => envelope(8_112, &mask),
             "mac" => mac(&mask),
+            "recontact" => recontact(&mask),
             "early" => early(&mask),
             _ => None,
         }
@@ -83,6 +84,34 @@ fn mac(mask: &[u8; 32]) -> Option<()> {
     key.verify(parts, &Claim::parse(&headers, b"").ok()?)
         .err()?;
     Some(())
+}
+
+/// Checks a re-contact of which the proof is bent.
+fn recontact(mask: &[u8; 32]) -> Option<()> {
+    let rng = &mut ChaCha20Rng::seed_from_u64(3);
+    let continuity = Secret::make(rng);
+    let body = [5; 100];
+    let mut plain = vec![0; sotto_protocol::limits::PLAINTEXT_BYTES];
+    plain.get_mut(..6)?.copy_from_slice(&[1, 0, 0, 0, 0, 1]);
+    plain.get_mut(24..28)?.fill(0xff);
+    let mut message = Message::from_bytes(&plain).ok()?;
+    message.flags = Flags::Recontact;
+    let static_key = SealingSecret::make(rng).public();
+    let mut first = FirstContact {
+        nonce: random(rng),
+        first_day: 20_780,
+        bundle: random(rng),
+        handle: random(rng),
+        continuity: continuity.clone(),
+        static_key,
+        mac: [0; 32],
+    };
+    first.mac = first.proof(&continuity, &message, &body);
+    first
+        .is_proven(&continuity, &message, &body)
+        .then_some(())?;
+    lay_over(&mut first.mac, mask);
+    (!first.is_proven(&continuity, &message, &body)).then_some(())
 }
 
 /// A comparison that ends at the first difference: the traces have to show it.

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::{
     attach::Parcel,
+    key,
     say::{Heard, kept, no_memory, sent, silence},
 };
 use crate::{
@@ -28,6 +29,7 @@ use crate::{
 
 /// Posts that may fail before the program gives up; what waits is kept.
 const PATIENCE: usize = 4;
+const WRITE: &str = "Write, then press Ctrl-D on an empty line.";
 
 /// Where the run is going.
 pub(super) struct Visit {
@@ -101,21 +103,23 @@ impl Visit {
         Ok(())
     }
 
-    pub(super) fn check(&mut self, dir: StateDir, wait: u64) -> Result<(), Stop> {
+    pub(super) fn check(
+        &mut self,
+        dir: StateDir,
+        wait: u64,
+        key_file: Option<&Path>,
+    ) -> Result<(), Stop> {
         let mut shelf = dir.clone();
         let vault = VaultFile::open(dir, self.rng)?;
         let mut people: Vec<(Tipster, Box<dyn Keeper<State> + '_>)> = Vec::new();
-        for code in native::codes()? {
-            let keys = self.derive(&code)?;
-            people.push(match vault.unlock(&keys)? {
-                Some((tipster, place)) => (tipster, Box::new(place)),
-                // Words that are kept nowhere, or belong to nothing: the same requests, and the
-                // same empty screen where there is nothing.
-                None => (
-                    Tipster::recall(self.link.pin.line, keys, 0),
-                    Box::new(Forgetful),
-                ),
-            });
+        if let Some(file) = key_file {
+            let known = vault.unlock_with(&key::read(file)?)?;
+            let (tipster, place) = known.ok_or_else(key::opens_nothing)?;
+            people.push((tipster, Box::new(place)));
+        } else {
+            for code in native::codes()? {
+                people.push(self.person(&vault, &code)?);
+            }
         }
         vault.rewrite()?;
         let until = wait.saturating_mul(1_000);
@@ -132,6 +136,24 @@ impl Visit {
         posted
     }
 
+    /// Whoever these words belong to, and what keeps their conversation.
+    fn person<'v>(
+        &self,
+        vault: &'v VaultFile,
+        code: &Code,
+    ) -> Result<(Tipster, Box<dyn Keeper<State> + 'v>), Stop> {
+        let keys = self.derive(code)?;
+        Ok(match vault.unlock(&keys)? {
+            Some((tipster, place)) => (tipster, Box::new(place)),
+            // Words that are kept nowhere, or belong to nothing: the same requests, and the same
+            // empty screen where there is nothing.
+            None => (
+                Tipster::recall(self.link.pin.line, keys, 0),
+                Box::new(Forgetful),
+            ),
+        })
+    }
+
     pub(super) fn reply(
         &mut self,
         dir: StateDir,
@@ -142,7 +164,7 @@ impl Visit {
         let (code, rest) = native::code_and_rest()?;
         let text = match (file, rest) {
             (None, Some(rest)) => rest,
-            (file, _) => native::text(file, "Write, then press Ctrl-D on an empty line.")?,
+            (file, _) => native::text(file, WRITE)?,
         };
         let keys = self.derive(&code)?;
         let mut shelf = dir.clone();
@@ -158,25 +180,53 @@ impl Visit {
         if known.is_none() && vault.was_there() && choice.room == Room::Safe {
             return Err(not_here());
         }
-        let (mut tipster, mut place) = known.unwrap_or_else(|| {
+        let seat = known.unwrap_or_else(|| {
             let place = vault.place(&keys);
             (
                 Tipster::come_back(line, keys, desk, now, &mut self.rng),
                 place,
             )
         });
-        tipster.write(&text, now, &mut self.rng)?.save(&mut place)?;
+        self.go_on(seat, (&text, parcel), &mut shelf, choice)
+    }
+
+    /// The same with a key file, which opens only what is kept here.
+    pub(super) fn reply_with_key(
+        &mut self,
+        dir: StateDir,
+        (file, parcel): (Option<&Path>, &Parcel),
+        key: &Path,
+        choice: Choice,
+    ) -> Result<(), Stop> {
+        let mut shelf = dir.clone();
+        let vault = VaultFile::open(dir, self.rng)?;
+        let known = vault.unlock_with(&key::read(key)?)?;
+        let seat = known.ok_or_else(key::opens_nothing)?;
+        let text = native::text(file, WRITE)?;
+        self.go_on(seat, (&text, parcel), &mut shelf, choice)
+    }
+
+    /// Sends one more text of a conversation, and shows what has come.
+    fn go_on(
+        &mut self,
+        (mut tipster, mut place): (Tipster, Place<'_>),
+        (text, parcel): (&str, &Parcel),
+        shelf: &mut StateDir,
+        choice: Choice,
+    ) -> Result<(), Stop> {
+        let written = tipster.write(text, native::now(), &mut self.rng)?;
+        written.save(&mut place)?;
         let kept = " Your text is kept and goes out with the next look.";
-        self.shelve(parcel, (&mut tipster, &mut place), &mut shelf)
+        self.shelve(parcel, (&mut tipster, &mut place), shelf)
             .map_err(|stop| stop.and(kept))?;
         let sat = self.sit(&mut [(&mut tipster, &mut place)], all_sent);
         let (_, progress) = sat.map_err(|stop| stop.and(kept))?;
         if tipster.has_unsent() {
             return Err(given_up(&progress).and(kept));
         }
-        self.post_files(&mut [(&mut tipster, &mut place)], &mut shelf)?;
+        self.post_files(&mut [(&mut tipster, &mut place)], shelf)?;
         if choice.leave_nothing {
-            self.leave(&mut tipster, &mut place, &mut shelf)?;
+            self.leave(&mut tipster, &mut place, shelf)?;
         }
         self.show(&mut [(&mut tipster, &mut place)])
     }
@@ -208,6 +258,13 @@ impl Visit {
         }
         Self::clear_shelf((tipster, place), shelf)?;
         place.wipe()
+    }
+
+    /// The keys of words that are asked for, and what is kept here.
+    pub(super) fn words_and_vault(&self, dir: StateDir) -> Result<(CodeKeys, VaultFile), Stop> {
+        let vault = VaultFile::open(dir, self.rng)?;
+        let (code, _) = native::code_and_rest()?;
+        Ok((self.derive(&code)?, vault))
     }
 
     fn derive(&self, code: &Code) -> Result<CodeKeys, Stop> {
@@ -295,7 +352,7 @@ pub(super) enum Room {
     Anywhere,
 }
 
-fn not_here() -> Stop {
+pub(super) fn not_here() -> Stop {
     Stop::refused(
         "no conversation is kept here for these words. If it was kept on a machine that is lost: `sotto tip reply --new` keeps it here from now on, in a place where another one may be kept; --leave-nothing keeps nothing",
     )

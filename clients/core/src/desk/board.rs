@@ -15,7 +15,12 @@ use sotto_protocol::{
 };
 use zeroize::Zeroizing;
 
-use super::{Desk, Row, pending::Pending, stood::Answer, thread::Thread};
+use super::{
+    Desk, Row,
+    pending::Pending,
+    stood::{Answer, Spot},
+    thread::Thread,
+};
 use crate::timetable::Due;
 
 /// Answers younger than this stand on *new*.
@@ -35,33 +40,57 @@ impl Desk {
     ) -> Result<Vec<u8>, Reject> {
         let (line, day) = (self.line(), day_of(now));
         let slot = Slot::Board(due.board, due.cycle);
-        let answers = self.allocate(policy, due, now);
-        let placed: Vec<Answer> = answers.iter().filter_map(answer).collect();
-        let mut envelopes = Vec::with_capacity(PAGE_ENVELOPES);
-        for (thread, pending) in answers {
-            if let Some(outgoing) = current(thread, pending, rng)? {
-                envelopes.push(outgoing.seal(line, day, slot, rng)?);
-            }
-        }
+        let spots = match self.stood.unanswered(due) {
+            Some(spots) => spots.clone(),
+            None => self.lay_out(policy, due, now),
+        };
         let nobody = SealingSecret::make(rng);
-        for number in 0_u8.. {
-            if envelopes.len() >= PAGE_ENVELOPES {
-                break;
-            }
-            let address = self.identity.filler(due, number);
-            let place = Place { line, day, address };
-            envelopes.push(seal_filler(place, &nobody, rng)?);
-        }
-        envelopes.sort_by_key(Envelope::address);
-        if !placed.is_empty() {
-            self.stood.note(placed, due);
-            self.changed.insert(Row::Stood);
-        }
         let mut page = Vec::with_capacity(PAGE_BODY_BYTES);
-        for envelope in envelopes {
+        for spot in &spots {
+            let outgoing = match spot.answer.and_then(|answer| self.placed(answer)) {
+                Some((thread, pending)) => current(thread, pending, rng)?,
+                None => None,
+            };
+            let address = spot.address;
+            let place = Place { line, day, address };
+            let envelope = match outgoing {
+                Some(outgoing) => outgoing.seal(line, day, slot, rng)?,
+                None => seal_filler(place, &nobody, rng)?,
+            };
             page.extend_from_slice(envelope.as_bytes());
         }
+        self.stood.note(spots, due);
+        self.changed.insert(Row::Stood);
         Ok(page)
+    }
+
+    /// What stands where on a page that is composed for the first time.
+    fn lay_out(&self, policy: &Policy, due: Due, now: u64) -> Vec<Spot> {
+        let slot = Slot::Board(due.board, due.cycle);
+        let answers = self.allocate(policy, due, now);
+        let answers = answers.iter().filter_map(|placed| {
+            Some(Spot {
+                address: placed.1.outgoing.as_ref()?.address(slot),
+                answer: answer(placed),
+            })
+        });
+        let fillers = (0_u8..).map(|number| Spot {
+            address: self.identity.filler(due, number),
+            answer: None,
+        });
+        let mut spots: Vec<Spot> = answers.chain(fillers).take(PAGE_ENVELOPES).collect();
+        spots.sort_by_key(|spot| spot.address);
+        spots
+    }
+
+    /// An answer that still waits where it stood.
+    fn placed(&self, wanted: Answer) -> Option<Placed<'_>> {
+        let all = self.threads().flat_map(|thread| {
+            let waiting = thread.receipt.iter().chain(&thread.pending);
+            waiting.map(move |pending| (thread, pending))
+        });
+        all.into_iter()
+            .find(|placed| answer(placed) == Some(wanted))
     }
 
     /// How many answers a board has to carry.

@@ -80,8 +80,9 @@ impl DeskLog {
         let record = if is_behind {
             match self.held(self.passing.relay_next) {
                 Some(held) => Some(held.to_vec()),
-                // Another device may hold it.
-                None if is_quiet => self.held.back().cloned(),
+                // Another device may hold it; or a store put back from a backup lets the log begin
+                // again further on, best where most devices can follow.
+                None if is_quiet => self.held.front().cloned(),
                 None => return Err(self.stop(Alarm::Lost)),
             }
         } else if let Some(pending) = self.pending.clone() {

@@ -1,17 +1,20 @@
 //! The tables of the file, and each operation on them. Atomicity is the transaction's.
 
+mod copy;
 mod logs;
 
 use bytes::Bytes;
 use redb::{Database, ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use sotto_protocol::{
     drain::Drained,
-    envelope::EnvelopeHeader,
     id::{Board, DeviceId, LineId},
 };
 
 use super::{
-    super::{PageSlot, Post, Served, StoreError, Stored, arrival},
+    super::{
+        PageSlot, Post, Served, StoreError, Stored, arrival, class_of,
+        format::{self, FORMAT, Found},
+    },
     writer::Fault,
 };
 
@@ -42,25 +45,50 @@ const LOGS: TableDefinition<'_, (Line<'_>, u16, u64), &[u8]> = TableDefinition::
 /// The first position of a log that a device does not hold.
 const LOG_ACKS: TableDefinition<'_, (Line<'_>, u16, &[u8; 16]), u64> =
     TableDefinition::new("log_acks");
+/// Logs of a restored file, until a device has appended to them.
+const REOPENED: TableDefinition<'_, (Line<'_>, u16), ()> = TableDefinition::new("reopened");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const FORMAT_KEY: &str = "format";
+const INCARNATION_KEY: &str = "incarnation";
 
 /// Entries one sweep removes before it lets others write.
 const SWEEP_STEP: usize = 512;
 
-/// Makes missing tables; returns the file's incarnation.
+/// How a file leaves each version, the first one first, each within the transaction that opens it.
+const STEPS: &[Step] = &[];
+
+type Step = fn(&WriteTransaction) -> Result<(), Fault>;
+
+/// Makes missing tables and brings older ones up; returns the file's incarnation.
 pub(super) fn create(database: &Database, incarnation: u64) -> Result<u64, Fault> {
     let transaction = database.begin_write().map_err(Fault::disk)?;
+    let steps = format::steps(found(&transaction)?, FORMAT).map_err(Fault::Refused)?;
+    for version in steps {
+        let step = usize::try_from(version - 1).ok();
+        let step = step.and_then(|step| STEPS.get(step));
+        step.ok_or(Fault::Refused(StoreError::Foreign))?(&transaction)?;
+    }
     let kept = {
         Tables::open(&transaction)?;
         let mut meta = transaction.open_table(META)?;
-        let kept = meta.get("incarnation")?.map(|value| value.value());
+        meta.insert(FORMAT_KEY, FORMAT)?;
+        let kept = meta.get(INCARNATION_KEY)?.map(|value| value.value());
         if kept.is_none() {
-            meta.insert("incarnation", incarnation)?;
+            meta.insert(INCARNATION_KEY, incarnation)?;
         }
         kept
     };
     transaction.commit().map_err(Fault::disk)?;
     Ok(kept.unwrap_or(incarnation))
+}
+
+fn found(transaction: &WriteTransaction) -> Result<Found, Fault> {
+    if transaction.list_tables()?.next().is_none() {
+        return Ok(Found::Nothing);
+    }
+    let meta = transaction.open_table(META)?;
+    let version = meta.get(FORMAT_KEY)?.map(|value| value.value());
+    Ok(version.map_or(Found::Unmarked, Found::Version))
 }
 
 /// Every table, open for one batch.
@@ -78,6 +106,7 @@ pub(super) struct Tables<'t> {
     statements: Table<'t, (Line<'static>, &'static str), (u64, &'static [u8])>,
     logs: Table<'t, (Line<'static>, u16, u64), &'static [u8]>,
     log_acks: Table<'t, (Line<'static>, u16, &'static [u8; 16]), u64>,
+    reopened: Table<'t, (Line<'static>, u16), ()>,
 }
 
 impl<'t> Tables<'t> {
@@ -96,6 +125,7 @@ impl<'t> Tables<'t> {
             statements: transaction.open_table(STATEMENTS)?,
             logs: transaction.open_table(LOGS)?,
             log_acks: transaction.open_table(LOG_ACKS)?,
+            reopened: transaction.open_table(REOPENED)?,
         })
     }
 
@@ -312,9 +342,8 @@ impl Reading {
 fn record(position: u64, value: &[u8]) -> Result<Drained, Fault> {
     let corrupt = || Fault::Refused(StoreError::Corrupt);
     let (arrived, body) = value.split_first_chunk::<8>().ok_or_else(corrupt)?;
-    let header = EnvelopeHeader::parse(body).map_err(|_| corrupt())?;
     Ok(Drained {
-        class: header.class.byte(),
+        class: class_of(body).map_err(Fault::Refused)?,
         position,
         arrived: u64::from_le_bytes(*arrived),
         body: body.to_vec(),

@@ -8,7 +8,7 @@ use sotto_protocol::{
 };
 
 use super::{
-    super::{Post, StoreError, arrival, shard_of},
+    super::{Post, StoreError, Waiting, arrival, shard_of},
     Redis,
     batch::Batch,
     keys::Keys,
@@ -143,6 +143,24 @@ impl Redis {
             last_shard: shards.saturating_sub(1),
             records: self.bodies(&keys, rows).await?,
         })
+    }
+
+    /// How much is in all shards, by length and oldest entry of each index.
+    pub(super) async fn waiting_in(&self, line: LineId) -> Result<Waiting, StoreError> {
+        let mut all = Waiting::default();
+        for shard in 0..self.shards(line).await? {
+            let index = Keys::shard(line, shard).index();
+            let oldest = command("XRANGE", &index, &[b"-", b"+", b"COUNT", b"1"]);
+            let ask = Batch::of(command("XLEN", &index, &[])).add(oldest);
+            let (records, rows): (u64, Vec<Entry>) = self.run(ask).await?;
+            all.records = all.records.saturating_add(records);
+            for (id, fields) in rows {
+                let row = Row::parse(&id, fields).ok_or(StoreError::Corrupt)?;
+                let oldest = all.oldest.unwrap_or(row.arrived);
+                all.oldest = Some(oldest.min(row.arrived));
+            }
+        }
+        Ok(all)
     }
 
     pub(super) async fn acknowledge_shard(

@@ -1,17 +1,17 @@
 //! What comes back from Redis.
 
 use bytes::Bytes;
-use sotto_protocol::{drain::Drained, envelope::EnvelopeHeader, hash};
+use sotto_protocol::{drain::Drained, hash};
 
 use super::{
-    super::{StoreError, Stored},
+    super::{StoreError, Stored, class_of},
     examine::field,
 };
 
 /// One entry of the index.
 pub(super) struct Row {
     pub(super) position: u64,
-    arrived: u64,
+    pub(super) arrived: u64,
     pub(super) address: Vec<u8>,
 }
 
@@ -26,9 +26,8 @@ impl Row {
     }
 
     pub(super) fn drained(&self, body: Vec<u8>) -> Result<Drained, StoreError> {
-        let header = EnvelopeHeader::parse(&body).map_err(|_| StoreError::Corrupt)?;
         Ok(Drained {
-            class: header.class.byte(),
+            class: class_of(&body)?,
             position: self.position,
             arrived: self.arrived,
             body,

@@ -24,9 +24,17 @@ impl Tables<'_> {
                 Err(Fault::Refused(StoreError::Conflict))
             };
         }
-        if next_of(&self.logs, line, log)? != position {
-            return Err(Fault::Refused(StoreError::Conflict));
+        let next = next_of(&self.logs, line, log)?;
+        if next != position {
+            let is_reopened = self.reopened.get((&line.0, log))?.is_some();
+            if position < next || !is_reopened {
+                return Err(Fault::Refused(StoreError::Conflict));
+            }
+            // What lies between was lost with the store before; nobody can go on from what is left.
+            let before = (&line.0, log, 0)..(&line.0, log, position);
+            self.logs.retain_in(before, |_, _| false)?;
         }
+        self.reopened.remove((&line.0, log))?;
         self.logs.insert(key, record)?;
         Ok(())
     }
