@@ -11,8 +11,13 @@ use sotto_relay::store::{PageSlot, Store as _, StoreError};
 use super::{LINE, Stand, random};
 use crate::store::OTHER;
 
-fn key(line: LineId, rest: &str) -> Vec<u8> {
-    format!("s1:{{{}}}:{rest}", line.to_text()).into_bytes()
+fn key(line: LineId, part: &str, rest: &str) -> Vec<u8> {
+    format!("s1:{{{}/{part}}}:{rest}", line.to_text()).into_bytes()
+}
+
+fn page(line: LineId, board: Board, (cycle, page): (u64, u32)) -> Vec<u8> {
+    let part = format!("{}/{page}", board.name());
+    key(line, &part, &format!("p:{cycle}:{page}"))
 }
 
 /// One page in the place of another, of another board, cycle and line.
@@ -33,22 +38,18 @@ async fn pages_open_nowhere_else() {
         }
     }
     let connection = &mut stand.below.redis.as_ref().unwrap().connection();
-    let at = (key(LINE, "p:new:5"), 0);
-    let written: Vec<u8> = cmd("HGET").arg(&at.0).arg(at.1).query(connection).unwrap();
-    let mut read = async |from: (Vec<u8>, u8)| {
-        let bytes: Vec<u8> = cmd("HGET")
-            .arg(from.0)
-            .arg(from.1)
-            .query(connection)
-            .unwrap();
+    let at = page(LINE, Board::New, (5, 0));
+    let written: Vec<u8> = cmd("GET").arg(&at).query(connection).unwrap();
+    let mut read = async |from: Vec<u8>| {
+        let bytes: Vec<u8> = cmd("GET").arg(from).query(connection).unwrap();
         put(connection, &at, &bytes);
         stand.store.read_page(LINE, Board::New, 0).await
     };
     let elsewhere = [
-        (key(LINE, "p:new:5"), 1),
-        (key(LINE, "p:new:4"), 0),
-        (key(LINE, "p:old:5"), 0),
-        (key(OTHER, "p:new:5"), 0),
+        page(LINE, Board::New, (5, 1)),
+        page(LINE, Board::New, (4, 0)),
+        page(LINE, Board::Old, (5, 0)),
+        page(OTHER, Board::New, (5, 0)),
     ];
     for from in elsewhere {
         assert_eq!(read(from).await.unwrap_err(), StoreError::Corrupt);
@@ -67,12 +68,8 @@ async fn pages_open_nowhere_else() {
     }
 }
 
-fn put(connection: &mut redis::Connection, at: &(Vec<u8>, u8), bytes: &[u8]) {
-    let set = cmd("HSET")
-        .arg(&at.0)
-        .arg(at.1)
-        .arg(bytes)
-        .query(connection);
+fn put(connection: &mut redis::Connection, at: &[u8], bytes: &[u8]) {
+    let set = cmd("SET").arg(at).arg(bytes).query(connection);
     let () = set.unwrap();
 }
 
@@ -87,7 +84,7 @@ async fn log_records_open_nowhere_else() {
         }
     }
     let connection = &mut stand.below.redis.as_ref().unwrap().connection();
-    let list = |log: u8| key(LINE, &format!("log:{log}"));
+    let list = |log: u8| key(LINE, &format!("log/{log}"), "records");
     let all = |connection: &mut redis::Connection, log| -> Vec<Vec<u8>> {
         let range = cmd("LRANGE")
             .arg(list(log))
@@ -136,7 +133,10 @@ async fn bodies_open_nowhere_else() {
     stand.store.append(OTHER, random(2), now).await.unwrap();
     let connection = &mut stand.below.redis.as_ref().unwrap().connection();
     let mut body = |line| -> (Vec<u8>, Vec<u8>) {
-        let keys: Vec<Vec<u8>> = cmd("KEYS").arg(key(line, "b:*")).query(connection).unwrap();
+        let keys: Vec<Vec<u8>> = cmd("KEYS")
+            .arg(key(line, "0", "b:*"))
+            .query(connection)
+            .unwrap();
         let value = cmd("GET").arg(&keys[0]).query(connection).unwrap();
         (keys[0].clone(), value)
     };
