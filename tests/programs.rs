@@ -2,8 +2,12 @@
 
 mod key_file;
 
+use std::fs;
+
 use sotto_core::vault::VAULT_BYTES;
+use sotto_relay::store::{Embedded, Store as _, Stored};
 use sotto_tests::{
+    cluster::RedisCluster,
     hunt::Planted,
     programs::{Programs, text, until},
     redis::{AppendFsync, RedisServer},
@@ -13,6 +17,16 @@ use sotto_tests::{
 const TIP: &str = "河边有人倒废料，负责人是王小明。\nيلقي أحدهم نفايات في النهر.\nSomebody dumps waste by the river.";
 const ANSWER: &str = "谢谢，仓库在哪里？\nأين المستودع؟\nWhere is the warehouse?";
 const FOLLOW_UP: &str = "North bank, behind the sawmill, every Tuesday.";
+
+fn cluster_settings(cluster: &RedisCluster) -> String {
+    let urls: Vec<String> = cluster
+        .urls()
+        .iter()
+        .map(|url| format!("\"{url}\""))
+        .collect();
+    let urls = urls.join(", ");
+    format!("[store]\nkind = \"redis-cluster\"\nurls = [{urls}]\nreplicas_acknowledge = 1\n")
+}
 
 /// The demo's story as a test, then a hunt through everything that was written down.
 fn a_whole_conversation(programs: &mut Programs, store: &str, redis: Option<&RedisServer>) {
@@ -111,6 +125,13 @@ fn a_whole_conversation_on_redis() {
     let server = RedisServer::start(AppendFsync::EverySecond);
     let settings = redis_settings(&server);
     a_whole_conversation(&mut programs, &settings, Some(&server));
+}
+
+#[test]
+fn a_whole_conversation_on_a_cluster() {
+    let mut programs = Programs::new();
+    let cluster = RedisCluster::start(3, true);
+    a_whole_conversation(&mut programs, &cluster_settings(&cluster), None);
 }
 
 #[test]
@@ -232,4 +253,57 @@ fn killed_during_2000_posts_on_the_embedded_store() {
 fn killed_during_2000_posts_on_redis() {
     let server = RedisServer::start(AppendFsync::EverySecond);
     Storm::begin(2, &redis_settings(&server)).rage(2_000, 6, |_| {});
+}
+
+#[test]
+fn killed_during_2000_posts_on_a_cluster() {
+    let cluster = RedisCluster::start(3, true);
+    Storm::begin(3, &cluster_settings(&cluster)).rage(2_000, 6, |_| {});
+}
+
+/// The key file is lost, another store's, or back; the store is one from before.
+#[test]
+fn a_relay_without_its_retention_keys_does_not_start() {
+    let mut programs = Programs::new();
+    let (_, fp) = programs.make_line("");
+    programs.kill("sotto-relay");
+    let serve = ["serve", "--config", "relay.toml"];
+    let refused = |programs: &Programs, because: &str| {
+        let output = programs.run("sotto-relay", &serve, "");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(because), "{said}");
+    };
+    let path = programs.path().join("relay.epochs");
+    let own = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    refused(&programs, "the retention key file is missing");
+    assert!(!path.exists(), "none is made in its place");
+    programs.write_settings(&fp, "[store]\nkind = \"embedded\"\npath = \"new.redb\"\n");
+    programs.start_relay();
+    programs.kill("sotto-relay");
+    programs.write_settings(&fp, "");
+    refused(&programs, "another retention key file");
+    fs::write(&path, own).unwrap();
+    programs.start_relay();
+    programs.kill("sotto-relay");
+
+    let line = sotto_protocol::id::Fingerprint::parse(&fp).unwrap().line();
+    let clear = Embedded::open(&programs.path().join("clear.redb"), 1).unwrap();
+    let statement = Stored {
+        name: "line".into(),
+        serial: 1,
+        json: "{}".into(),
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime
+        .block_on(clear.put_statement(line, statement))
+        .unwrap();
+    drop(clear);
+    programs.write_settings(&fp, "[store]\nkind = \"embedded\"\npath = \"clear.redb\"\n");
+    until("the file is closed", || {
+        let output = programs.run("sotto-relay", &serve, "");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success());
+        said.contains("without retention keys")
+    });
 }

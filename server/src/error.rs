@@ -78,9 +78,18 @@ impl From<StoreError> for Error {
             }
             StoreError::Unavailable
             | StoreError::Corrupt
+            | StoreError::Evicts
+            | StoreError::Denied
+            | StoreError::Address
+            | StoreError::NoCluster
+            | StoreError::IsCluster
+            | StoreError::Replicas
+            | StoreError::Keys(_)
+            | StoreError::OtherKeys
+            | StoreError::Keyless
+            | StoreError::Unsealed
             | StoreError::Newer
-            | StoreError::Foreign
-            | StoreError::Evicts => {
+            | StoreError::Foreign => {
                 crate::telemetry::store_failed(error);
                 Self::Unavailable
             }

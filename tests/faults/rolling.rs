@@ -122,7 +122,8 @@ fn everybody_gets_one_204_while_relays_are_started_anew() {
         let start = async |port| {
             // A new process has connections of its own.
             let store: Arc<dyn Store> = Arc::new(Redis::connect(&url, 2, 9).await.unwrap());
-            Running::start(port, world.another(&store, bounds)).await
+            let sealed = world.seal(store).await;
+            Running::start(port, world.another(&sealed, bounds)).await
         };
         let mut relays = Vec::new();
         for port in ports {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cases;
+pub mod cluster;
 pub mod hunt;
 pub mod machines;
 pub mod plain;

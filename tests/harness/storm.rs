@@ -17,7 +17,9 @@ use sotto_core::{
     native::Http,
     relay::{Relay, RelayError, Signer},
 };
-use sotto_protocol::{id::LineId, limits::ENVELOPE_BYTES, secret::random, statement::DeviceRole};
+use sotto_protocol::{
+    drain::Cursor, id::LineId, limits::ENVELOPE_BYTES, secret::random, statement::DeviceRole,
+};
 
 use crate::{programs::Programs, redis::RedisServer, world::policy};
 
@@ -152,17 +154,18 @@ impl Storm {
         let base = self.line.book.base.clone();
         let http = Http::new(&base);
         let relay = Relay::new(&http, self.line.book.pin().unwrap().line);
-        let (mut cursor, mut bodies) = (None, Vec::new());
+        let (mut cursor, mut bodies) = (Cursor::start(0), Vec::new());
         loop {
             let stamp = self.signer.stamp(sotto_core::native::now(), &mut self.rng);
             let page = match relay.drain(&stamp, cursor) {
                 Err(RelayError::Unreachable(_)) => continue,
                 other => other.unwrap(),
             };
-            if page.records.is_empty() {
-                return bodies;
-            }
-            cursor = Some(page.cursor);
+            cursor = match page.records.len() {
+                0 if cursor.shard == page.last_shard => return bodies,
+                0 => Cursor::start(cursor.shard + 1),
+                _ => page.cursor,
+            };
             bodies.extend(page.records.into_iter().map(|record| record.body));
         }
     }

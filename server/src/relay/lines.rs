@@ -64,6 +64,8 @@ struct Kept {
     lines: BTreeMap<LineId, (u64, Arc<Line>)>,
     /// How often anything was forgotten.
     changes: u64,
+    /// Days each line keeps its inbox, as it said last.
+    retention: BTreeMap<LineId, u64>,
 }
 
 /// A put through another relay process of the same store is seen after this long.
@@ -76,6 +78,7 @@ impl Lines {
             kept: Mutex::new(Kept {
                 lines: BTreeMap::new(),
                 changes: 0,
+                retention: BTreeMap::new(),
             }),
         }
     }
@@ -107,6 +110,16 @@ impl Lines {
         if kept.changes == changes {
             kept.lines.insert(line, (now, Arc::clone(state)));
         }
+    }
+
+    pub(super) fn retention(&self, line: LineId) -> Option<u64> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retention.get(&line).copied()
+    }
+
+    pub(super) fn remember_retention(&self, line: LineId, days: u64) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retention.insert(line, days);
     }
 
     pub(super) fn forget(&self, line: LineId) {

@@ -116,7 +116,9 @@ impl Embedded {
     }
 
     fn check_cursor(&self, cursor: Cursor) -> Result<(), StoreError> {
-        if cursor.shard == 0 && cursor.incarnation == self.place.incarnation() {
+        let is_start = cursor.position == 0;
+        let is_this_life = cursor.incarnation == self.place.incarnation();
+        if cursor.shard == 0 && (is_start || is_this_life) {
             Ok(())
         } else {
             Err(StoreError::Incarnation)
@@ -162,7 +164,11 @@ impl Store for Embedded {
             incarnation: self.place.incarnation(),
             position,
         };
-        Ok(DrainPage { cursor, records })
+        Ok(DrainPage {
+            cursor,
+            last_shard: 0,
+            records,
+        })
     }
 
     async fn acknowledge(

@@ -7,13 +7,12 @@ use bytes::Bytes;
 use redb::{Database, ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use sotto_protocol::{
     drain::Drained,
-    envelope::EnvelopeHeader,
     id::{Board, DeviceId, LineId},
 };
 
 use super::{
     super::{
-        PageSlot, Post, Served, StoreError, Stored, arrival,
+        PageSlot, Post, Served, StoreError, Stored, arrival, class_of,
         format::{self, FORMAT, Found},
     },
     writer::Fault,
@@ -350,9 +349,8 @@ impl Reading {
 fn record(position: u64, value: &[u8]) -> Result<Drained, Fault> {
     let corrupt = || Fault::Refused(StoreError::Corrupt);
     let (arrived, body) = value.split_first_chunk::<8>().ok_or_else(corrupt)?;
-    let header = EnvelopeHeader::parse(body).map_err(|_| corrupt())?;
     Ok(Drained {
-        class: header.class.byte(),
+        class: class_of(body).map_err(Fault::Refused)?,
         position,
         arrived: u64::from_le_bytes(*arrived),
         body: body.to_vec(),

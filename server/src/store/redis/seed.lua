@@ -1,4 +1,3 @@
 #!lua flags=allow-oom
--- Draws the line's seed once. KEYS meta; ARGV a random number
-redis.call('HSETNX', KEYS[1], 'seed', ARGV[1])
-return redis.call('HGET', KEYS[1], 'seed')
+-- Gives a slot its number, once; also where memory is full, since a reader needs it. KEYS meta; ARGV seed
+return redis.call('HSETNX', KEYS[1], 'seed', ARGV[1])
