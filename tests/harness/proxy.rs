@@ -16,6 +16,8 @@ use tokio::{
     task::JoinSet,
 };
 
+use crate::redis::RELAY;
+
 /// What happens to what passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weather {
@@ -67,7 +69,7 @@ impl Proxy {
 
     /// For the relay's settings.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://relay:{RELAY}@127.0.0.1:{}", self.port)
     }
 
     /// From now on.
