@@ -39,7 +39,7 @@ fn begin(seed: u64) -> Scene {
     Scene { world, signer, rng }
 }
 
-fn relay_key(world: &World) -> sotto_protocol::statement::LineStatement {
+pub(crate) fn relay_key(world: &World) -> sotto_protocol::statement::LineStatement {
     let bundle = Untrusted::parse(&world.relay().bundle().unwrap().json).unwrap();
     bundle
         .verify_line(world.pin(), world.clock.read())
@@ -50,7 +50,10 @@ fn relay_key(world: &World) -> sotto_protocol::statement::LineStatement {
 impl Scene {
     fn drain(&mut self) -> Result<(), RelayError> {
         let stamp = self.signer.stamp(self.world.clock.read(), &mut self.rng);
-        self.world.relay().drain(&stamp, None).map(drop)
+        self.world
+            .relay()
+            .drain(&stamp, Cursor::default())
+            .map(drop)
     }
 
     /// A signed request whose parts can be bent before it is sent; the status.
@@ -133,7 +136,11 @@ fn nobody_else_may() {
     let stamp_of = memory.signer(&line);
     let stamp = stamp_of.stamp(scene.world.clock.read(), &mut rng);
     assert_eq!(
-        scene.world.relay().drain(&stamp, None).unwrap_err(),
+        scene
+            .world
+            .relay()
+            .drain(&stamp, Cursor::default())
+            .unwrap_err(),
         RelayError::Unauthorised
     );
 }
@@ -170,9 +177,9 @@ fn a_request_is_good_once() {
     let mut scene = begin(4);
     let stamp = scene.signer.stamp(scene.world.clock.read(), &mut scene.rng);
     let relay = scene.world.relay();
-    relay.drain(&stamp, None).unwrap();
+    relay.drain(&stamp, Cursor::default()).unwrap();
     assert_eq!(
-        relay.drain(&stamp, None).unwrap_err(),
+        relay.drain(&stamp, Cursor::default()).unwrap_err(),
         RelayError::Unauthorised
     );
     // Neither is it good again when its nonce has been swept away.
@@ -183,7 +190,7 @@ fn a_request_is_good_once() {
         scene.world.store.sweep(line, 0, now).await.unwrap();
     });
     assert_eq!(
-        relay.drain(&stamp, None).unwrap_err(),
+        relay.drain(&stamp, Cursor::default()).unwrap_err(),
         RelayError::Unauthorised
     );
 }
@@ -201,7 +208,7 @@ fn a_clock_may_be_five_minutes_off() {
         (u64::MAX, false),
     ] {
         let stamp = scene.signer.stamp(created, &mut scene.rng);
-        let drained = scene.world.relay().drain(&stamp, None);
+        let drained = scene.world.relay().drain(&stamp, Cursor::default());
         assert_eq!(drained.is_ok(), is_good, "{created}");
     }
 }

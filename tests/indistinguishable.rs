@@ -297,10 +297,14 @@ fn pages_are_written_with_filler_and_not_with_random_bytes() {
     let envelopes = written
         .values()
         .flat_map(|body| body.chunks(ENVELOPE_BYTES));
-    let envelopes = envelopes.map(<[u8]>::to_vec);
-    let written = Tally::of(envelopes);
+    // So many pages take days, which stand in the header.
+    let undated = |mut bytes: Vec<u8>| {
+        bytes[3] = 0;
+        bytes
+    };
+    let written = Tally::of(envelopes.map(|bytes| undated(bytes.to_vec())));
     scene.view.now = now;
-    let later = Tally::of((0..written.envelopes).map(|_| scene.later()));
+    let later = Tally::of((0..written.envelopes).map(|_| undated(scene.later())));
     assert_eq!(written.fixed, later.fixed);
     for statistic in [by_bytes, by_u, by_v, by_curve] {
         assert_eq!(differences(statistic(&[&written, &later])), []);

@@ -24,6 +24,13 @@ sotto_tests::on_every_backend!(
     a_drainer_that_was_off_catches_up(7),
 );
 
+sotto_tests::on_a_cluster!(
+    a_whole_conversation(1),
+    long_texts_arrive_whole(4),
+    what_the_relay_did_not_take_is_sent_again(6),
+    a_drainer_that_was_off_catches_up(7),
+);
+
 fn begin(world: &mut World) -> DeskMachine {
     let mut desk = DeskMachine::join(world);
     desk.run(world, 600);

@@ -4,7 +4,7 @@
 //! until the next call writes over it; here a deep call does so before the scan.
 #![cfg(target_os = "linux")]
 
-use std::hint::black_box;
+use std::{fs, hint::black_box, sync::Arc};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
@@ -18,10 +18,17 @@ use sotto_protocol::{
     seal::{self, Place},
     secret::{SealingSecret, Secret, SigningSecret, random},
 };
+use sotto_relay::{
+    epochs::FileKeys,
+    store::{Embedded, Post, Sealed, Store as _},
+};
 use sotto_tests::{
     plain::Plain,
     scan::{Scan, Trace},
+    world::{BEGIN, TestClock},
 };
+use tempfile::TempDir;
+use zeroize::Zeroizing;
 
 const LINE: LineId = LineId([7; 16]);
 const DAY: u32 = 20_780;
@@ -201,4 +208,51 @@ fn nothing_of_signing_and_agreement_keys() {
         key.sign(parts, device, 1, [2; 16]);
     });
     assert_eq!(left, [""; 0]);
+}
+
+#[test]
+fn nothing_of_a_retention_key_that_was_destroyed() {
+    assert_eq!(left_by(1, retention::<false>), ["retention key"]);
+    assert_eq!(left_by(4, retention::<true>), [""; 0]);
+}
+
+/// A relay that goes on running: what it seals and opens, and what is left of the day's key once that
+/// is past.
+fn retention<const IS_PAST: bool>(traces: &mut Vec<Trace>) {
+    const DAYS: u64 = 15 * 86_400;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("epochs");
+    let inner = Arc::new(Embedded::open(&dir.path().join("store"), 1).unwrap());
+    let keys = Arc::new(FileKeys::create(&path).unwrap());
+    let clock = TestClock::at(BEGIN);
+    let own = Arc::new(clock.clone());
+    let store = runtime
+        .block_on(Sealed::open(inner, keys, own, &[LINE]))
+        .unwrap();
+    let post = Post {
+        class: sotto_protocol::envelope::Class::Envelope,
+        address: Address([1; 32]),
+        body: vec![0; 8_128].into(),
+    };
+    runtime.block_on(store.append(LINE, post, BEGIN)).unwrap();
+    let read = runtime.block_on(store.read(LINE, None, 1)).unwrap();
+    assert_eq!(read.records.len(), 1);
+    // The row of today's key is the second: head, scope, key.
+    let file = Zeroizing::new(fs::read(&path).unwrap());
+    traces.push(Trace::of(
+        "retention key",
+        &file[64 + 64 + 32..64 + 64 + 64],
+    ));
+    drop(file);
+    if IS_PAST {
+        clock.pass(DAYS);
+        let now = BEGIN + DAYS;
+        let before = now - 14 * 86_400;
+        runtime.block_on(store.sweep(LINE, before, now)).unwrap();
+    }
+    // It stays in memory, as a relay does.
+    Box::leak(Box::new(store));
 }

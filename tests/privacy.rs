@@ -1,18 +1,24 @@
 //! What the relay can tell: that requests look alike whatever a person does, and that nothing but
 //! ciphertext reaches it.
 
+use std::sync::Arc;
+
 use sotto_protocol::{
     id::{Board, LineId},
     limits::PAGE_BYTES,
 };
 use sotto_tests::{
+    cluster::RedisCluster,
     hunt::Planted,
     machines::{DeskMachine, Phone, visit},
     world::{Backend, Seen, World},
 };
 
 fn begin(backend: Backend, seed: u64) -> (World, DeskMachine) {
-    let mut world = World::new(backend, seed);
+    begin_in(World::new(backend, seed))
+}
+
+fn begin_in(mut world: World) -> (World, DeskMachine) {
     let mut desk = DeskMachine::join(&mut world);
     desk.run(&world, 600);
     world.seen();
@@ -125,8 +131,8 @@ fn no_page_is_looked_at_twice_on_purpose() {
     assert_ne!(later, first);
 }
 
-fn nothing_readable_reaches_the_relay(backend: Backend) {
-    let (mut world, mut desk) = begin(backend, 5);
+fn nothing_readable_reaches_the_relay(world: World) {
+    let (mut world, mut desk) = begin_in(world);
     let mut phone = Phone::new(&mut world);
     let tip = "河边有人倒废料，负责人是王小明。";
     let answer = "Where exactly is the warehouse?";
@@ -160,10 +166,16 @@ fn nothing_readable_reaches_the_relay(backend: Backend) {
 
 #[test]
 fn nothing_readable_reaches_the_embedded_store() {
-    nothing_readable_reaches_the_relay(Backend::Embedded);
+    nothing_readable_reaches_the_relay(World::new(Backend::Embedded, 5));
 }
 
 #[test]
 fn nothing_readable_reaches_redis() {
-    nothing_readable_reaches_the_relay(Backend::Redis);
+    nothing_readable_reaches_the_relay(World::new(Backend::Redis, 5));
+}
+
+#[test]
+fn nothing_readable_reaches_a_cluster() {
+    let cluster = Arc::new(RedisCluster::start(3, false));
+    nothing_readable_reaches_the_relay(World::on_cluster(&cluster, 5));
 }

@@ -2,38 +2,30 @@
 
 mod key_file;
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::fs;
 
-use rand_chacha::ChaCha20Rng;
-use rand_core::{Rng as _, SeedableRng as _};
-use sotto_core::{
-    ceremony::{self, Beginning, LineKeys},
-    desk::{Desk, Identity},
-    native::Http,
-    relay::{Relay, RelayError, Signer},
-    vault::VAULT_BYTES,
-};
-use sotto_protocol::{id::LineId, limits::ENVELOPE_BYTES, secret::random, statement::DeviceRole};
+use sotto_core::vault::VAULT_BYTES;
+use sotto_relay::store::{Embedded, Store as _, Stored};
 use sotto_tests::{
+    cluster::RedisCluster,
     hunt::Planted,
     programs::{Programs, text, until},
     redis::{AppendFsync, RedisServer},
-    world::policy,
+    storm::{Storm, redis_settings},
 };
 
 const TIP: &str = "河边有人倒废料，负责人是王小明。\nيلقي أحدهم نفايات في النهر.\nSomebody dumps waste by the river.";
 const ANSWER: &str = "谢谢，仓库在哪里？\nأين المستودع؟\nWhere is the warehouse?";
 const FOLLOW_UP: &str = "North bank, behind the sawmill, every Tuesday.";
 
-fn redis_settings(server: &RedisServer) -> String {
-    format!("[store]\nkind = \"redis\"\nurl = \"{}\"\n", server.url())
+fn cluster_settings(cluster: &RedisCluster) -> String {
+    let urls: Vec<String> = cluster
+        .urls()
+        .iter()
+        .map(|url| format!("\"{url}\""))
+        .collect();
+    let urls = urls.join(", ");
+    format!("[store]\nkind = \"redis-cluster\"\nurls = [{urls}]\nreplicas_acknowledge = 1\n")
 }
 
 /// The demo's story as a test, then a hunt through everything that was written down.
@@ -133,6 +125,13 @@ fn a_whole_conversation_on_redis() {
     let server = RedisServer::start(AppendFsync::EverySecond);
     let settings = redis_settings(&server);
     a_whole_conversation(&mut programs, &settings, Some(&server));
+}
+
+#[test]
+fn a_whole_conversation_on_a_cluster() {
+    let mut programs = Programs::new();
+    let cluster = RedisCluster::start(3, true);
+    a_whole_conversation(&mut programs, &cluster_settings(&cluster), None);
 }
 
 #[test]
@@ -245,171 +244,66 @@ fn usage(programs: &Programs, link: &str) {
     assert_eq!(nothing["answers"].as_array().unwrap().len(), 0);
 }
 
-/// Posts while the relay is killed again and again: what got its 204 is drained exactly once.
-struct Storm {
-    programs: Programs,
-    line: LineKeys,
-    signer: Signer,
-    rng: ChaCha20Rng,
-}
-
-const POSTS: usize = 2_000;
-const POSTERS: u64 = 8;
-const KILLS: usize = 6;
-
-impl Storm {
-    fn begin(seed: u64, store: &str) -> Self {
-        let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let mut programs = Programs::new();
-        let keys = programs.run("sotto-relay", &["keys", "--out", "relay.keys"], "");
-        let beginning = Beginning {
-            base: format!("http://127.0.0.1:{}", programs.port()),
-            names: [("en".into(), "Storm".into())].into(),
-            relay: serde_json::from_slice(&keys.stdout).unwrap(),
-            policy: policy(),
-        };
-        let now = sotto_core::native::now();
-        let (_, mut line) = ceremony::begin(beginning, now, &mut rng);
-        let desk = line
-            .add_desk([("en".into(), "Desk".into())].into())
-            .unwrap();
-        let link = sotto_core::link::Link {
-            base: line.book.base.clone(),
-            pin: line.book.pin().unwrap(),
-        };
-        let identity = Identity::make(link, &mut rng);
-        line.add_device(identity.card(), desk, DeviceRole::Drainer)
-            .unwrap();
-        let fp = line.book.pin().unwrap().fingerprint.to_text();
-        programs.write_settings(&fp, store);
-        programs.start_relay();
-        let http = Http::new(&line.book.base);
-        let relay = Relay::new(&http, line.book.pin().unwrap().line);
-        for (kind, dsse) in line.publish(now).unwrap().0 {
-            relay.put_statement(kind, dsse.to_json()).unwrap();
-        }
-        let bundle = relay.bundle().unwrap().json;
-        let published = sotto_protocol::bundle::Untrusted::parse(&bundle)
-            .unwrap()
-            .verify_line(line.book.pin().unwrap(), now)
-            .unwrap();
-        let signer = Desk::begin(identity).signer(&published.line);
-        Self {
-            programs,
-            line,
-            signer,
-            rng,
-        }
-    }
-
-    fn rage(mut self) {
-        let (base, line) = (
-            self.line.book.base.clone(),
-            self.line.book.pin().unwrap().line,
-        );
-        let (next, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let acknowledged: Mutex<BTreeMap<Vec<u8>, Vec<u8>>> = Mutex::default();
-        let storm = Posting {
-            base: &base,
-            line,
-            next: &next,
-            taken: &taken,
-            acknowledged: &acknowledged,
-        };
-        thread::scope(|scope| {
-            for seed in 0..POSTERS {
-                scope.spawn(move || storm.post(seed));
-            }
-            self.kill_at_random(&taken);
-        });
-        self.programs.kill("sotto-relay");
-        self.programs.start_relay();
-        let mut acknowledged = acknowledged.into_inner().unwrap();
-        assert_eq!(acknowledged.len(), POSTS);
-        for body in self.drain(&base) {
-            let expected = acknowledged.remove(&body[4..36]);
-            assert_eq!(expected.as_ref(), Some(&body), "drained twice or changed");
-        }
-        assert!(acknowledged.is_empty(), "{} are lost", acknowledged.len());
-    }
-
-    fn kill_at_random(&mut self, taken: &AtomicUsize) {
-        let mut moments: Vec<usize> = (0..KILLS)
-            .map(|_| usize::try_from(self.rng.next_u32()).unwrap() % (POSTS - 100))
-            .collect();
-        moments.sort_unstable();
-        for moment in moments {
-            while taken.load(Ordering::SeqCst) < moment {
-                thread::yield_now();
-            }
-            self.programs.kill("sotto-relay");
-            self.programs.start_relay();
-        }
-    }
-
-    fn drain(&mut self, base: &str) -> Vec<Vec<u8>> {
-        let http = Http::new(base);
-        let relay = Relay::new(&http, self.line.book.pin().unwrap().line);
-        let (mut cursor, mut bodies) = (None, Vec::new());
-        loop {
-            let stamp = self.signer.stamp(sotto_core::native::now(), &mut self.rng);
-            let page = match relay.drain(&stamp, cursor) {
-                Err(RelayError::Unreachable(_)) => continue,
-                other => other.unwrap(),
-            };
-            if page.records.is_empty() {
-                return bodies;
-            }
-            cursor = Some(page.cursor);
-            bodies.extend(page.records.into_iter().map(|record| record.body));
-        }
-    }
-}
-
-/// What all posters share.
-#[derive(Clone, Copy)]
-struct Posting<'s> {
-    base: &'s str,
-    line: LineId,
-    next: &'s AtomicUsize,
-    taken: &'s AtomicUsize,
-    acknowledged: &'s Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
-}
-
-impl Posting<'_> {
-    fn post(self, seed: u64) {
-        let mut rng = ChaCha20Rng::seed_from_u64(1_000 + seed);
-        let http = Http::new(self.base);
-        let relay = Relay::new(&http, self.line);
-        while self.next.fetch_add(1, Ordering::SeqCst) < POSTS {
-            let envelope = envelope(&mut rng);
-            // As a phone does: again and again until the relay says that it holds it.
-            while relay.post(envelope.clone()).is_err() {
-                thread::yield_now();
-            }
-            let mut all = self.acknowledged.lock().unwrap();
-            all.insert(envelope[4..36].to_vec(), envelope);
-            self.taken.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-}
-
-fn envelope(rng: &mut ChaCha20Rng) -> Vec<u8> {
-    let mut envelope = vec![0; ENVELOPE_BYTES];
-    rng.fill_bytes(&mut envelope);
-    envelope[..4].copy_from_slice(&[1, 1, 0, 0]);
-    let address: [u8; 32] = random(rng);
-    envelope[4..36].copy_from_slice(&address);
-    envelope
-}
-
 #[test]
 fn killed_during_2000_posts_on_the_embedded_store() {
-    Storm::begin(1, "").rage();
+    Storm::begin(1, "").rage(2_000, 6, |_| {});
 }
 
 #[test]
 fn killed_during_2000_posts_on_redis() {
     let server = RedisServer::start(AppendFsync::EverySecond);
-    Storm::begin(2, &redis_settings(&server)).rage();
+    Storm::begin(2, &redis_settings(&server)).rage(2_000, 6, |_| {});
+}
+
+#[test]
+fn killed_during_2000_posts_on_a_cluster() {
+    let cluster = RedisCluster::start(3, true);
+    Storm::begin(3, &cluster_settings(&cluster)).rage(2_000, 6, |_| {});
+}
+
+/// The key file is lost, another store's, or back; the store is one from before.
+#[test]
+fn a_relay_without_its_retention_keys_does_not_start() {
+    let mut programs = Programs::new();
+    let (_, fp) = programs.make_line("");
+    programs.kill("sotto-relay");
+    let serve = ["serve", "--config", "relay.toml"];
+    let refused = |programs: &Programs, because: &str| {
+        let output = programs.run("sotto-relay", &serve, "");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(because), "{said}");
+    };
+    let path = programs.path().join("relay.epochs");
+    let own = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    refused(&programs, "the retention key file is missing");
+    assert!(!path.exists(), "none is made in its place");
+    programs.write_settings(&fp, "[store]\nkind = \"embedded\"\npath = \"new.redb\"\n");
+    programs.start_relay();
+    programs.kill("sotto-relay");
+    programs.write_settings(&fp, "");
+    refused(&programs, "another retention key file");
+    fs::write(&path, own).unwrap();
+    programs.start_relay();
+    programs.kill("sotto-relay");
+
+    let line = sotto_protocol::id::Fingerprint::parse(&fp).unwrap().line();
+    let clear = Embedded::open(&programs.path().join("clear.redb"), 1).unwrap();
+    let statement = Stored {
+        name: "line".into(),
+        serial: 1,
+        json: "{}".into(),
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime
+        .block_on(clear.put_statement(line, statement))
+        .unwrap();
+    drop(clear);
+    programs.write_settings(&fp, "[store]\nkind = \"embedded\"\npath = \"clear.redb\"\n");
+    until("the file is closed", || {
+        let output = programs.run("sotto-relay", &serve, "");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success());
+        said.contains("without retention keys")
+    });
 }

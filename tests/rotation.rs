@@ -13,6 +13,7 @@ use sotto_core::{
 };
 use sotto_protocol::{
     bundle::{Bundle, Pin, Seen, Untrusted, VerifyError},
+    drain::Cursor,
     statement::LineStatement,
 };
 use sotto_tests::{
@@ -48,7 +49,7 @@ fn signer(desk: &mut DeskMachine, line: &LineStatement) -> Signer {
 
 fn drain(world: &World, signer: &Signer, rng: &mut ChaCha20Rng) -> Result<(), RelayError> {
     let stamp = signer.stamp(world.clock.read(), rng);
-    world.relay().drain(&stamp, None).map(drop)
+    world.relay().drain(&stamp, Cursor::default()).map(drop)
 }
 
 /// A tip of somebody new goes through and is read.

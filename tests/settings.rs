@@ -83,6 +83,60 @@ fn mistakes_are_named() {
     assert!(text(parse("listen = ", &[])).contains("line 1"));
 }
 
+/// Everything the sample shows of a Cluster reads, and what cannot be meant is named.
+#[test]
+fn a_cluster_is_set_up() {
+    let cluster = |rest: &str| {
+        let store = format!("{LINE}[store]\nkind = \"redis-cluster\"\n{rest}");
+        parse(&store, &[]).map(|config| config.store)
+    };
+    let urls = "urls = [\"rediss://a:1\", \"rediss://b:2/0\"]\n";
+    let all = "connections = 32\nshards = 16\nreplicas_acknowledge = 1\nallow_volatile = false\n";
+    let store = cluster(&format!("{urls}{all}")).unwrap();
+    let settings = store.redis(7).unwrap().unwrap();
+    assert_eq!((settings.shards, settings.replicas), (16, 1));
+    assert!(settings.is_cluster);
+    for key in all
+        .lines()
+        .chain(["urls = ", "[store.tls]", "certificate = "])
+    {
+        let key = key.split(" =").next().unwrap();
+        assert!(SAMPLE.contains(key), "{key}");
+    }
+    let mistakes = [
+        ("urls = []\n", ConfigError::NoNode),
+        ("urls = [\"redis+unix:///socket\"]\n", ConfigError::Node),
+        ("urls = [\"redis://a:1/3\"]\n", ConfigError::Node),
+        (
+            "urls = [\"redis://a:1\", \"rediss://b:1\"]\n",
+            ConfigError::Node,
+        ),
+        (
+            "urls = [\"redis://a:1\"]\nshards = 0\n",
+            ConfigError::Shards,
+        ),
+        (
+            "urls = [\"redis://a:1\"]\nshards = 257\n",
+            ConfigError::Shards,
+        ),
+        (
+            "urls = [\"redis://a:1\"]\n[store.tls]\n",
+            ConfigError::TlsWithoutScheme,
+        ),
+        (
+            "urls = [\"rediss://a:1\"]\n[store.tls]\nkey = \"k\"\n",
+            ConfigError::HalfCertificate,
+        ),
+        (
+            "urls = [\"rediss://a:1\"]\n[store.tls]\nca = \"/nowhere/ca\"\n",
+            ConfigError::Certificate("/nowhere/ca".into()),
+        ),
+    ];
+    for (text, mistake) in mistakes {
+        assert_eq!(cluster(text).unwrap_err(), mistake, "{text}");
+    }
+}
+
 #[test]
 fn secrets_are_not_shown() {
     let store = "[store]\nkind = \"redis\"\nurl = \"redis://user:a-secret@host/0\"\n";

@@ -4,8 +4,11 @@ mod contract;
 mod durable;
 mod format;
 mod model;
+mod retention;
+mod sharded;
+mod tls;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 use sotto_protocol::{
@@ -13,19 +16,27 @@ use sotto_protocol::{
     id::{Address, DeviceId, LineId},
     limits::{CHUNK_BYTES, ENVELOPE_BYTES},
 };
-use sotto_relay::store::{Embedded, Post, Redis, Store};
-use sotto_tests::redis::{AppendFsync, RedisServer};
+use sotto_relay::{
+    epochs::FileKeys,
+    store::{Embedded, Post, Redis, RedisSettings, Sealed, Store},
+};
+use sotto_tests::{
+    cluster::RedisCluster,
+    redis::{AppendFsync, RedisServer},
+    world::TestClock,
+};
 use tempfile::TempDir;
 
-const LINE: LineId = LineId([1; 16]);
+pub(crate) const LINE: LineId = LineId([1; 16]);
 const OTHER: LineId = LineId([2; 16]);
-const NOW: u64 = 1_795_491_123;
+pub(crate) const NOW: u64 = 1_795_491_123;
 const DRAINERS: [DeviceId; 2] = [DeviceId([1; 16]), DeviceId([2; 16])];
 
 /// A store, and what it stands on.
 struct Fixture {
     store: Arc<dyn Store>,
     redis: Option<RedisServer>,
+    cluster: Option<Arc<RedisCluster>>,
     dir: TempDir,
 }
 
@@ -36,19 +47,77 @@ impl Fixture {
         Self {
             store: Arc::new(store),
             redis: None,
+            cluster: None,
             dir,
         }
     }
 
     async fn redis(fsync: AppendFsync) -> Self {
+        Self::redis_with(fsync, 1).await
+    }
+
+    async fn redis_with(fsync: AppendFsync, shards: u16) -> Self {
         let server = RedisServer::start(fsync);
-        let store = Redis::connect(&server.url(), 2, 7).await.unwrap();
+        let settings = RedisSettings {
+            shards,
+            ..RedisSettings::single(&server.url(), 2, 7)
+        };
         Self {
-            store: Arc::new(store),
+            store: Arc::new(Redis::open(&settings).await.unwrap()),
             redis: Some(server),
+            cluster: None,
             dir: TempDir::new().unwrap(),
         }
     }
+
+    /// On a Cluster, which forgets what others left there.
+    async fn cluster(cluster: &Arc<RedisCluster>, shards: u16) -> Self {
+        cluster.clear();
+        let store = Redis::open(&settings(cluster, shards, 0)).await;
+        Self {
+            store: Arc::new(store.unwrap()),
+            redis: None,
+            cluster: Some(Arc::clone(cluster)),
+            dir: TempDir::new().unwrap(),
+        }
+    }
+
+    async fn sealed_embedded() -> Self {
+        Self::embedded().seal().await
+    }
+
+    async fn sealed_redis(fsync: AppendFsync) -> Self {
+        Self::redis(fsync).await.seal().await
+    }
+
+    /// The same under seal, with the keys beside it.
+    async fn seal(self) -> Self {
+        let store = sealed(self.store, self.dir.path(), &TestClock::at(NOW)).await;
+        Self {
+            store: Arc::new(store),
+            ..self
+        }
+    }
+}
+
+/// How a relay opens a Cluster.
+pub(crate) fn settings(cluster: &RedisCluster, shards: u16, replicas: u16) -> RedisSettings {
+    RedisSettings {
+        urls: cluster.urls(),
+        is_cluster: true,
+        shards,
+        replicas,
+        ..RedisSettings::single("", 2, 7)
+    }
+}
+
+/// A store under seal, with its keys in a folder.
+async fn sealed(inner: Arc<dyn Store>, dir: &Path, clock: &TestClock) -> Sealed {
+    let keys = FileKeys::create(&dir.join("epochs")).unwrap();
+    let clock = Arc::new(clock.clone());
+    Sealed::open(inner, Arc::new(keys), clock, &[LINE, OTHER])
+        .await
+        .unwrap()
 }
 
 /// An envelope or chunk at an address made of one number, filled with another.
@@ -74,6 +143,6 @@ fn post(class: Class, address: u64, fill: u8) -> Post {
     }
 }
 
-fn envelope(address: u64) -> Post {
+pub(crate) fn envelope(address: u64) -> Post {
     post(Class::Envelope, address, 5)
 }

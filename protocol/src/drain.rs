@@ -3,14 +3,14 @@
 use alloc::{format, string::String, vec::Vec};
 
 use crate::{
-    limits::{CHUNK_BYTES, DRAIN_MAX, ENVELOPE_BYTES},
+    limits::{CHUNK_BYTES, DRAIN_MAX, ENVELOPE_BYTES, SHARDS_MAX},
     wire::{DecodeError, Reader, Writer},
 };
 
 /// How far a drainer has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cursor {
-    /// Always 0 now.
+    /// Which part of the inbox, from 0.
     pub shard: u16,
     /// Of the relay's store; another one is read from its start.
     pub incarnation: u64,
@@ -19,6 +19,15 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// Before the first record of a shard, whatever the incarnation.
+    pub const fn start(shard: u16) -> Self {
+        Self {
+            shard,
+            incarnation: 0,
+            position: 0,
+        }
+    }
+
     /// `SHARD.INCARNATION.POSITION` in hex.
     pub fn to_text(self) -> String {
         format!(
@@ -82,6 +91,8 @@ pub struct Drained {
 pub struct DrainPage {
     /// Where the next request goes on.
     pub cursor: Cursor,
+    /// The highest shard of the inbox, below [`SHARDS_MAX`]: 0 where there is one.
+    pub last_shard: u16,
     /// At most [`DRAIN_MAX`].
     pub records: Vec<Drained>,
 }
@@ -102,7 +113,8 @@ impl DrainPage {
             .u32(count)
             .u64(self.cursor.incarnation)
             .u64(self.cursor.position)
-            .u64(0);
+            .u16(self.last_shard)
+            .pad_to(32);
         for record in &self.records {
             out = out
                 .u8(record.class)
@@ -126,8 +138,9 @@ impl DrainPage {
             incarnation: reader.u64()?,
             position: reader.u64()?,
         };
-        reader.zeros(8)?;
-        if count > DRAIN_MAX {
+        let last_shard = reader.u16()?;
+        reader.zeros(6)?;
+        if count > DRAIN_MAX || shard > last_shard || last_shard >= SHARDS_MAX {
             return Err(DecodeError::Field);
         }
         let mut records = Vec::with_capacity(count);
@@ -135,7 +148,11 @@ impl DrainPage {
             records.push(Drained::read(&mut reader)?);
         }
         reader.finish()?;
-        Ok(Self { cursor, records })
+        Ok(Self {
+            cursor,
+            last_shard,
+            records,
+        })
     }
 }
 

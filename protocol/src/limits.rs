@@ -96,6 +96,12 @@ pub const STATEMENT_BYTES: usize = 131_072;
 pub const BUNDLE_BYTES: usize = 524_288;
 /// Records in one answer to a drainer.
 pub const DRAIN_MAX: usize = 64;
+/// Parts of an inbox at most.
+pub const SHARDS_MAX: u16 = 256;
+/// What arrived so long before now is read again.
+pub const REREAD_SECONDS: u64 = 900;
+/// A drainer does so at least this often.
+pub const REREAD_EVERY_SECONDS: u64 = 300;
 /// Records in one answer to a log reader.
 pub const LOG_MAX: usize = 16;
 /// Indices of a phone beyond the highest acknowledged, and so how far a desk looks (SPEC 3.4).

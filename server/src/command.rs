@@ -1,25 +1,27 @@
 //! The commands of `sotto-relay`.
 
 mod backups;
+mod opened;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand};
-use sotto_protocol::{
-    bundle::Pin,
-    id::LineId,
-    limits::{DAY_SECONDS, KEY_OVERLAP_DAYS, RELAY_KEY_LIFE_DAYS},
-};
+use sotto_protocol::limits::{DAY_SECONDS, KEY_OVERLAP_DAYS, RELAY_KEY_LIFE_DAYS};
 use sotto_relay::{
     admission::Open,
     clock::{Clock as _, SystemClock},
-    config::{Config, ConfigError, Limits, SAMPLE, StoreConfig},
+    config::{Config, ConfigError, Limits, SAMPLE},
     control,
+    epochs::EpochError,
     http::{self, Bounds},
     keys::{KeysError, RelaySecrets},
     relay::Relay,
     serve::{self, Connections},
-    store::{Durability, Embedded, Redis, Store, StoreError, backup::BackupError, format},
+    store::{Durability, StoreError, backup::BackupError},
     tasks,
     telemetry::{self, metrics::Metrics},
 };
@@ -100,6 +102,8 @@ pub(crate) enum Failure {
     Config(#[from] ConfigError),
     #[error("{0}")]
     Keys(#[from] KeysError),
+    #[error("{0}")]
+    Epochs(#[from] EpochError),
     #[error("store: {0}")]
     Store(#[from] StoreError),
     #[error(
@@ -110,6 +114,10 @@ pub(crate) enum Failure {
     Listen(std::net::SocketAddr),
     #[error("the machine gives no randomness")]
     Random,
+    #[error(
+        "the store failed in a way that only a restart mends; nothing that was acknowledged is lost"
+    )]
+    StoreEnded,
     #[error("the machine gives no signals")]
     Signals,
     #[error("cannot make the socket {}; make its folder writable, or its path shorter than 100 characters", .0.display())]
@@ -166,6 +174,7 @@ fn check(config: &Config) -> Result<(), Failure> {
         config.keys.display(),
         describe(&secrets)
     );
+    println!("retention {}", config.retention_keys.display());
     println!("store     {}", config.store);
     for pin in config.pins()? {
         println!("line      {}", pin.line.to_text());
@@ -174,7 +183,7 @@ fn check(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-fn keys(out: &std::path::Path, renew: bool) -> Result<(), Failure> {
+fn keys(out: &Path, renew: bool) -> Result<(), Failure> {
     let mut bytes = Zeroizing::new([0; 64]);
     #[expect(
         clippy::disallowed_methods,
@@ -216,14 +225,15 @@ async fn serve(config: Config) -> Result<(), Failure> {
     telemetry::install(config.log);
     let secrets = RelaySecrets::read(&config.keys)?;
     let pins = config.pins()?;
-    let store = open(&config.store, &pins).await?;
-    let durability = store.shared.check().await?;
-    if durability == Durability::Volatile && !allows_volatile(&config.store) {
+    let store = opened::open(&config.store, &pins).await?;
+    let sealed = store.sealed(&config.retention_keys, &pins).await?;
+    let durability = sealed.check().await?;
+    if durability == Durability::Volatile && !config.store.allows_volatile() {
         return Err(Failure::Volatile);
     }
     let (public, health) = (listen(config.listen).await?, listen(config.health).await?);
-    let (shared, clock) = (Arc::clone(&store.shared), Arc::new(SystemClock));
-    let relay = Relay::new(shared, clock, Arc::new(Open), secrets, &pins);
+    let clock = Arc::new(SystemClock);
+    let relay = Relay::new(sealed, clock, Arc::new(Open), secrets, &pins);
     let relay = Arc::new(relay);
     let metrics = Arc::clone(relay.metrics());
     let backups = backups(&store, Arc::clone(&metrics))?;
@@ -248,6 +258,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         () = tasks::sweep(Arc::clone(&relay)) => {}
         () = tasks::publish(relay, &SystemClock) => {}
         () = backups => {}
+        () = store.ended() => return Err(Failure::StoreEnded),
     }
     telemetry::stopped();
     Ok(())
@@ -269,7 +280,7 @@ const fn bounds(limits: Limits) -> (Bounds, Connections) {
 
 /// The door for backups; does nothing where the store has its own.
 fn backups(
-    store: &Opened,
+    store: &opened::Opened,
     metrics: Arc<Metrics>,
 ) -> Result<impl Future<Output = ()> + use<>, Failure> {
     let door = match &store.embedded {
@@ -288,50 +299,6 @@ fn backups(
             None => std::future::pending().await,
         }
     })
-}
-
-/// A store, and its file if it is one.
-struct Opened {
-    shared: Arc<dyn Store>,
-    embedded: Option<(PathBuf, Embedded)>,
-}
-
-async fn open(config: &StoreConfig, pins: &[Pin]) -> Result<Opened, Failure> {
-    let seed = random()?;
-    match config {
-        StoreConfig::Embedded { path } => {
-            let store = Embedded::open(path, seed)?;
-            Ok(Opened {
-                shared: Arc::new(store.clone()),
-                embedded: Some((path.clone(), store)),
-            })
-        }
-        StoreConfig::Redis {
-            url, connections, ..
-        } => {
-            let store = Redis::connect(url, *connections, seed).await?;
-            let lines: Vec<LineId> = pins.iter().map(|pin| pin.line).collect();
-            format::check(&store, &lines).await?;
-            Ok(Opened {
-                shared: Arc::new(store),
-                embedded: None,
-            })
-        }
-    }
-}
-
-fn random() -> Result<u64, Failure> {
-    getrandom::u64().map_err(|_| Failure::Random)
-}
-
-const fn allows_volatile(config: &StoreConfig) -> bool {
-    matches!(
-        config,
-        StoreConfig::Redis {
-            allow_volatile: true,
-            ..
-        }
-    )
 }
 
 async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {

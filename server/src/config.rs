@@ -3,6 +3,8 @@
 //! `SOTTO_RELAY_STORE__PATH=/var/lib/sotto/relay.redb` sets `path` in `[store]`. A key that is not
 //! known is an error, in the file and in the environment, so that a typing mistake cannot go unseen.
 
+mod redis;
+
 use std::{fmt, fs, net::SocketAddr, path::PathBuf};
 
 use serde::Deserialize;
@@ -11,6 +13,8 @@ use sotto_protocol::{
     id::{Fingerprint, LineId},
 };
 use toml::{Table, Value};
+
+pub use self::redis::TlsFiles;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,6 +29,9 @@ pub struct Config {
     /// The key file of `sotto-relay keys`.
     #[serde(default = "default_keys")]
     pub keys: PathBuf,
+    /// Where the keys are that the store is sealed with: never in the store, never in a long backup.
+    #[serde(default = "default_retention_keys")]
+    pub retention_keys: PathBuf,
     /// Where messages wait.
     #[serde(default)]
     pub store: StoreConfig,
@@ -56,9 +63,39 @@ pub enum StoreConfig {
         /// Multiplexed connections: 2, or 32 to 64 with `appendfsync always`.
         #[serde(default = "default_connections")]
         connections: usize,
+        /// Shards of the inbox of a line that is new to this Redis.
+        #[serde(default = "default_shards")]
+        shards: u16,
+        /// Replicas that must have a message before it is acknowledged.
+        #[serde(default)]
+        replicas_acknowledge: u16,
         /// Accept a Redis that keeps nothing on disk.
         #[serde(default)]
         allow_volatile: bool,
+        /// For `rediss://`.
+        #[serde(default)]
+        tls: Option<TlsFiles>,
+    },
+    /// A Redis Cluster of the operator's.
+    #[serde(rename = "redis-cluster")]
+    RedisCluster {
+        /// Some of its nodes: `redis://USER:PASSWORD@HOST:PORT`, or `rediss://`.
+        urls: Vec<String>,
+        /// Multiplexed connections to each node.
+        #[serde(default = "default_connections")]
+        connections: usize,
+        /// Shards of the inbox of a line that is new to this Cluster.
+        #[serde(default = "default_cluster_shards")]
+        shards: u16,
+        /// Replicas that must have a message before it is acknowledged.
+        #[serde(default)]
+        replicas_acknowledge: u16,
+        /// Accept a Cluster that keeps nothing on disk.
+        #[serde(default)]
+        allow_volatile: bool,
+        /// For `rediss://`.
+        #[serde(default)]
+        tls: Option<TlsFiles>,
     },
 }
 
@@ -68,6 +105,15 @@ impl fmt::Display for StoreConfig {
             Self::Embedded { path } => write!(f, "embedded in {}", path.display()),
             // An address may hold a password.
             Self::Redis { connections, .. } => write!(f, "redis over {connections} connections"),
+            Self::RedisCluster {
+                urls, connections, ..
+            } => {
+                let nodes = urls.len();
+                write!(
+                    f,
+                    "redis cluster by {nodes} nodes, {connections} connections to each"
+                )
+            }
         }
     }
 }
@@ -160,6 +206,28 @@ pub enum ConfigError {
     /// A bound of zero would stop everything.
     #[error("limits must be greater than zero")]
     Zero,
+    /// A Cluster without a node to begin with.
+    #[error("store.urls is empty; name one node of the Cluster at least, better three")]
+    NoNode,
+    /// A node of a Cluster that is no such address.
+    #[error(
+        "store.urls: nodes of a Cluster are redis://HOST:PORT or all of them rediss://HOST:PORT, without a database or a socket"
+    )]
+    Node,
+    /// No or too many shards.
+    #[error("store.shards is from 1 to 256")]
+    Shards,
+    /// Certificates that nobody would look at.
+    #[error(
+        "[store.tls] needs rediss:// in store.url or store.urls; with redis:// nothing is encrypted"
+    )]
+    TlsWithoutScheme,
+    /// A certificate without its key, or the reverse.
+    #[error("[store.tls] needs both certificate and key, or neither")]
+    HalfCertificate,
+    /// A file of `[store.tls]` cannot be read.
+    #[error("cannot read {}; it is named in [store.tls]", .0.display())]
+    Certificate(PathBuf),
 }
 
 impl Config {
@@ -207,6 +275,7 @@ impl Config {
         if self.pins()?.is_empty() {
             return Err(ConfigError::NoLine);
         }
+        self.store.redis(0)?;
         let limits = &self.limits;
         let all_positive = limits.connections > 0
             && limits.in_flight > 0
@@ -268,10 +337,22 @@ fn default_keys() -> PathBuf {
     "relay.keys".into()
 }
 
+fn default_retention_keys() -> PathBuf {
+    "relay.epochs".into()
+}
+
 fn default_path() -> PathBuf {
     "relay.redb".into()
 }
 
 const fn default_connections() -> usize {
     2
+}
+
+const fn default_shards() -> u16 {
+    1
+}
+
+const fn default_cluster_shards() -> u16 {
+    16
 }

@@ -72,11 +72,24 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Full => Self::Busy,
             StoreError::Incarnation | StoreError::Conflict => Self::Conflict,
+            StoreError::NoRoom => {
+                crate::telemetry::store_failed(error);
+                Self::Busy
+            }
             StoreError::Unavailable
             | StoreError::Corrupt
+            | StoreError::Evicts
+            | StoreError::Denied
+            | StoreError::Address
+            | StoreError::NoCluster
+            | StoreError::IsCluster
+            | StoreError::Replicas
+            | StoreError::Keys(_)
+            | StoreError::OtherKeys
+            | StoreError::Keyless
+            | StoreError::Unsealed
             | StoreError::Newer
-            | StoreError::Foreign
-            | StoreError::Evicts => {
+            | StoreError::Foreign => {
                 crate::telemetry::store_failed(error);
                 Self::Unavailable
             }

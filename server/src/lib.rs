@@ -8,6 +8,7 @@ pub mod admission;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod epochs;
 pub mod error;
 pub mod http;
 pub mod keys;

@@ -214,23 +214,29 @@ impl Relay {
         Ok(stored.await?)
     }
 
-    /// Deletes what is past on every line.
+    /// Deletes what is past on every line: what fails on one does not keep it on another.
     pub async fn sweep(&self) -> Result<(), Error> {
-        let now = self.clock.now();
+        let mut outcome = Ok(());
         for line in self.lines.ids() {
-            let days = match self.line(line).await {
-                Ok(state) => u64::from(state.statement.policy.retention_days),
-                Err(_) => RETENTION_DAYS,
-            };
-            let kept = days.clamp(1, RETENTION_DAYS) * DAY_SECONDS;
-            self.store
-                .sweep(line, now.saturating_sub(kept), now)
-                .await?;
-            let stored = self.store.statements(line).await?;
-            let past = statements::past(line, &stored, now);
-            self.store.remove_statements(line, &past).await?;
+            outcome = self.sweep_line(line).await.and(outcome);
         }
-        Ok(())
+        outcome
+    }
+
+    async fn sweep_line(&self, line: LineId) -> Result<(), Error> {
+        let now = self.clock.now();
+        let days = match self.line(line).await {
+            Ok(state) => u64::from(state.statement.policy.retention_days),
+            // What it said last, if the store is away.
+            Err(_) => self.lines.retention(line).unwrap_or(RETENTION_DAYS),
+        };
+        let days = days.clamp(1, RETENTION_DAYS);
+        self.lines.remember_retention(line, days);
+        let before = now.saturating_sub(days * DAY_SECONDS);
+        self.store.sweep(line, before, now).await?;
+        let stored = self.store.statements(line).await?;
+        let past = statements::past(line, &stored, now);
+        Ok(self.store.remove_statements(line, &past).await?)
     }
 }
 

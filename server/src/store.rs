@@ -8,6 +8,7 @@ pub mod backup;
 mod embedded;
 pub mod format;
 mod redis;
+pub mod sealed;
 
 use std::fmt;
 
@@ -16,11 +17,17 @@ use bytes::Bytes;
 use sotto_protocol::{
     drain::{Cursor, DrainPage},
     envelope::Class,
+    hash,
     id::{Address, Board, DeviceId, LineId},
     log::LogPage,
 };
 
-pub use self::{embedded::Embedded, redis::Redis};
+pub use self::{
+    embedded::{Embedded, Medium},
+    redis::{Redis, RedisSettings, RedisTls},
+    sealed::Sealed,
+};
+use crate::epochs::EpochError;
 
 /// Arrival times are kept in steps of this many seconds.
 pub const ARRIVAL_STEP_SECONDS: u64 = 600;
@@ -32,7 +39,7 @@ pub struct Post {
     pub class: Class,
     /// Written once: a second post to an address changes nothing.
     pub address: Address,
-    /// The whole body, header included.
+    /// The whole body, header included; to a store opaque, but that its third byte is its class.
     pub body: Bytes,
 }
 
@@ -87,6 +94,10 @@ pub enum Durability {
     Unknown,
     /// In memory only.
     Volatile,
+    /// On one node of several before the answer: when it dies, what its replica had not got is lost.
+    Failover,
+    /// On as many replicas as asked for before the answer.
+    Replicated,
 }
 
 impl Durability {
@@ -96,6 +107,10 @@ impl Durability {
             Self::Synced => "every message is on disk before it is acknowledged",
             Self::EverySecond => "a crash of the store's machine may lose the last second",
             Self::Unknown => "written ahead; how often it is synced is not visible from here",
+            Self::Failover => {
+                "when a node of the store dies, what its replica had not got yet is lost"
+            }
+            Self::Replicated => "every message is held by replicas too before it is acknowledged",
             Self::Volatile => "IN MEMORY ONLY: a restart of the store loses every message",
         }
     }
@@ -110,6 +125,11 @@ pub enum StoreError {
     /// Too much is waiting; nothing happened.
     #[error("the store is busy")]
     Full,
+    /// What is stored has taken all the room there is; nothing happened.
+    #[error(
+        "the store has no room left and refuses what is new until there is; enlarge the disk (or Redis's maxmemory), or call the desks to drain"
+    )]
+    NoRoom,
     /// What was read back is not what was written.
     #[error("the store holds something this relay did not write")]
     Corrupt,
@@ -129,9 +149,48 @@ pub enum StoreError {
     /// The cursor belongs to another life of the store; read from the start.
     #[error("the cursor is of another incarnation")]
     Incarnation,
+    /// The retention keys cannot be read or written.
+    #[error("{0}")]
+    Keys(EpochError),
+    /// It belongs to another key file.
+    #[error(
+        "it was written with another retention key file than the one at retention_keys. Put that file back; if it is lost, nothing that waits in the store can be read any more: start with an empty store, and let every line and desk publish again"
+    )]
+    OtherKeys,
+    /// A key is missing that was not destroyed on time.
+    #[error(
+        "a retention key is missing, so that some of what waits cannot be read; put the newest copy of the retention key file back"
+    )]
+    Keyless,
+    /// What is in it was stored in clear, by a version from before retention keys.
+    #[error(
+        "it was written by a version that kept messages without retention keys. Let every desk drain it with that version, then start this one with an empty store, and let every line and desk publish again"
+    )]
+    Unsealed,
     /// A lower serial, or a log position already taken by another record.
     #[error("something newer is stored already")]
     Conflict,
+    /// The user of this relay may not do what it has to.
+    #[error(
+        "Redis refuses this relay's user or password; give it the user of server/deploy/redis/users.acl"
+    )]
+    Denied,
+    /// A URL or a certificate cannot be read.
+    #[error(
+        "a url or certificate of [store] is none; urls are redis://, rediss:// or redis+unix://, certificates PEM"
+    )]
+    Address,
+    /// A Cluster was expected.
+    #[error("this Redis is no Cluster; set cluster-enabled there, or kind = \"redis\" here")]
+    NoCluster,
+    /// A single Redis was expected.
+    #[error("this Redis is a node of a Cluster; set kind = \"redis-cluster\" and urls here")]
+    IsCluster,
+    /// Nothing could be acknowledged.
+    #[error(
+        "a master has fewer replicas than replicas_acknowledge asks for; add replicas or lower it"
+    )]
+    Replicas,
 }
 
 /// The relay's memory.
@@ -141,10 +200,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// remembered at least until its arrival is past in a [`Self::sweep`].
     async fn append(&self, line: LineId, post: Post, now: u64) -> Result<(), StoreError>;
 
-    /// Up to `max` records after the cursor, oldest first; from the start without one.
+    /// Up to `max` records of one shard after the cursor, oldest first; of shard 0 from the start
+    /// without one, and from the start for position 0. Positions rise within a shard, and across
+    /// shards in the order of arrival as far as it is known.
     ///
     /// # Errors
-    /// [`StoreError::Incarnation`] for a cursor of another incarnation.
+    /// [`StoreError::Incarnation`] for a cursor of another incarnation, or of no shard.
     async fn read(
         &self,
         line: LineId,
@@ -166,7 +227,7 @@ pub trait Store: Send + Sync + fmt::Debug {
         })
     }
 
-    /// Remembers how far `device` has read, and deletes what all of `drainers` have read.
+    /// Remembers how far `device` has read a shard, and deletes what all of `drainers` have read.
     async fn acknowledge(
         &self,
         line: LineId,
@@ -176,7 +237,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     ) -> Result<(), StoreError>;
 
     /// Writes a page once. When all `pages` of a cycle newer than the served one are there, that
-    /// cycle is served and older ones are deleted, in the same step.
+    /// cycle is served in the same step, and older ones are deleted; the one served before may stay
+    /// until the next.
     async fn write_page(
         &self,
         line: LineId,
@@ -248,6 +310,15 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn check(&self) -> Result<Durability, StoreError>;
 }
 
+/// The shard of an address: the same for every repeat of it, whichever relay takes it. No key is in
+/// it, since one that got lost would send a repeat elsewhere; who chooses addresses for one shard
+/// makes a flood no larger.
+pub(crate) fn shard_of(line: LineId, address: Address, shards: u16) -> u16 {
+    let hash = hash::digest(&[b"sotto/1 shard", &line.0, &address.0]);
+    let [a, b, ..] = hash;
+    u16::from_le_bytes([a, b]) % shards.max(1)
+}
+
 /// The highest position of an inbox that has a record at `first`: ever larger steps, then halves.
 async fn last_position<S: Store + ?Sized>(
     store: &S,
@@ -280,4 +351,12 @@ async fn last_position<S: Store + ?Sized>(
 /// Seconds rounded down to what is kept of an arrival time.
 pub(crate) const fn arrival(now: u64) -> u64 {
     now - now % ARRIVAL_STEP_SECONDS
+}
+
+/// The class of a body as it is stored, sealed or not.
+pub(crate) fn class_of(body: &[u8]) -> Result<u8, StoreError> {
+    let class = body.get(2).copied();
+    class
+        .filter(|class| *class <= Class::Chunk.byte())
+        .ok_or(StoreError::Corrupt)
 }

@@ -168,13 +168,13 @@ impl Net {
         self.release(now);
     }
 
-    pub(crate) fn drain(&self, after: Option<Cursor>) -> Result<DrainPage, Conflict> {
-        if after.is_some_and(|after| after.incarnation != self.incarnation) {
+    pub(crate) fn drain(&self, after: Cursor, max: usize) -> Result<DrainPage, Conflict> {
+        if after.position > 0 && after.incarnation != self.incarnation {
             return Err(Conflict);
         }
-        let from = after.map_or(0, |cursor| cursor.position);
+        let from = after.position;
         let records = self.inbox.iter().filter(|record| record.position > from);
-        let records: Vec<Drained> = records.take(DRAIN_MAX).cloned().collect();
+        let records: Vec<Drained> = records.take(max.min(DRAIN_MAX)).cloned().collect();
         let position = records.last().map_or(from, |record| record.position);
         Ok(DrainPage {
             cursor: Cursor {
@@ -182,6 +182,7 @@ impl Net {
                 incarnation: self.incarnation,
                 position,
             },
+            last_shard: 0,
             records,
         })
     }

@@ -142,7 +142,7 @@ impl Story {
             Op::OpenAndStop(saves) => self.open(MANY, Some(saves)),
             Op::Relay(fate) => self.net.fates.push(fate),
             Op::Release => self.net.release(self.now),
-            Op::Reorder => self.net.reorder(self.office.desk(0).cursor()),
+            Op::Reorder => self.net.reorder(self.office.desk(0).cursor(0)),
             Op::LosePages(count) => self.net.dropped_pages += usize::from(count),
             Op::HidePages(count) => self.net.unanswered_pages += usize::from(count),
             Op::HideInbox(count) => self.net.unanswered_drains += usize::from(count),

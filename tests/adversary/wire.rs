@@ -114,7 +114,8 @@ impl Wire<'_> {
             net.unanswered_drains -= 1;
             return Err(Unreachable::NoAnswer);
         }
-        let drained = net.drain(Cursor::parse(value(query, "after")));
+        let after = Cursor::parse(value(query, "after")).unwrap();
+        let drained = net.drain(after, value(query, "max").parse().unwrap());
         Ok(match drained {
             Ok(page) => answer(200, page.to_bytes()),
             Err(Conflict) => done(Err(Conflict)),

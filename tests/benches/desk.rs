@@ -54,7 +54,9 @@ pub fn open(effort: Effort) -> Vec<Measured> {
         let rng = &mut ChaCha20Rng::seed_from_u64(2);
         let seconds = clock::used(|| {
             for page in &pages {
-                desk.take(page, now, rng).save(&mut Nowhere).unwrap();
+                desk.take(std::slice::from_ref(page), now, rng)
+                    .save(&mut Nowhere)
+                    .unwrap();
             }
         });
         assert_eq!(desk.cases().len(), usize::try_from(tips).unwrap());
@@ -95,6 +97,7 @@ impl Receiver<'_> {
             })
             .collect();
         let pages = records.chunks(DRAIN_MAX).map(|records| DrainPage {
+            last_shard: 0,
             cursor: Cursor {
                 shard: 0,
                 incarnation: 1,

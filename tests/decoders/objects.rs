@@ -240,6 +240,7 @@ pub(super) fn binary() -> Vec<Object> {
             };
             let page = DrainPage {
                 cursor: cursor_of,
+                last_shard: 2,
                 records: vec![record],
             };
             page.to_bytes()
@@ -247,6 +248,7 @@ pub(super) fn binary() -> Vec<Object> {
         ("drain page of nothing", drain, {
             let page = DrainPage {
                 cursor: cursor_of,
+                last_shard: 2,
                 records: Vec::new(),
             };
             page.to_bytes()

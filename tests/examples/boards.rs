@@ -52,12 +52,14 @@ pub(super) fn boards() -> Area {
         .gives_text("cursor", &CURSOR.to_text())
         .gives("acknowledgement", &CURSOR.to_bytes());
     drained(&mut area);
+    shards(&mut area);
     area
 }
 
 fn drained(area: &mut Area) {
     let empty = DrainPage {
         cursor: CURSOR,
+        last_shard: 0,
         records: Vec::new(),
     };
     area.case("drain answer without records")
@@ -66,6 +68,7 @@ fn drained(area: &mut Area) {
     let body = envelope();
     let full = DrainPage {
         cursor: CURSOR,
+        last_shard: 0,
         records: vec![Drained {
             class: 0,
             position: 17,
@@ -80,6 +83,33 @@ fn drained(area: &mut Area) {
         .given_number("arrived", u64::from(DAY) * 86_400 + 600)
         .given("envelope", &body)
         .gives("answer, 0..56", &answer[..56])
+        .gives("answer", &answer);
+}
+
+fn shards(area: &mut Area) {
+    let cursor = Cursor {
+        shard: 11,
+        ..CURSOR
+    };
+    area.case("cursor and acknowledgement of shard 11")
+        .given_number("shard", 11)
+        .given_text("incarnation", "0x0102030405060708")
+        .given_number("position", 17)
+        .gives_text("cursor", &cursor.to_text())
+        .gives("acknowledgement", &cursor.to_bytes());
+    area.case("start of shard 11")
+        .given_number("shard", 11)
+        .gives_text("cursor", &Cursor::start(11).to_text());
+    let page = DrainPage {
+        cursor,
+        last_shard: 15,
+        records: Vec::new(),
+    };
+    let answer = page.to_bytes();
+    assert_eq!(DrainPage::from_bytes(&answer), Ok(page));
+    area.case("drain answer of shard 11 of 16, without records")
+        .given_text("cursor", &cursor.to_text())
+        .given_number("highest shard", 15)
         .gives("answer", &answer);
 }
 

@@ -153,7 +153,7 @@ fn an_answer_that_is_lost_is_no_loss(world: &mut World) {
     world.intercept(|request| request.target.ends_with("/in/ack").then_some(0));
     assert!(desk.round(world).is_err());
     world.leave_alone();
-    desk.with(|desk, rows| Ok(desk.rewind().save(rows)?))
+    desk.with(|desk, rows| Ok(desk.rewind(0).save(rows)?))
         .unwrap();
     desk.round(world).unwrap();
     assert_eq!(done(&mut desk), (8, FileState::Whole));

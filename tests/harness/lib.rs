@@ -3,12 +3,15 @@
 #![forbid(unsafe_code)]
 
 pub mod cases;
+pub mod cluster;
 pub mod hunt;
 pub mod machines;
 pub mod plain;
 pub mod programs;
+pub mod proxy;
 pub mod redis;
 pub mod scan;
 pub mod shelf;
 pub mod statistics;
+pub mod storm;
 pub mod world;

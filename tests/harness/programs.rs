@@ -166,6 +166,40 @@ impl Programs {
         });
     }
 
+    /// Starts the relay with files of at most `bytes` each, as on a disk that is full then.
+    pub fn start_relay_with_room_for(&mut self, bytes: u64) {
+        let relay = executable("sotto-relay");
+        // Who ignores the signal gets an error instead, as from a full disk.
+        let script = format!(
+            "trap '' XFSZ; exec prlimit --fsize={bytes}: {} serve --config relay.toml",
+            relay.display()
+        );
+        let log = File::create(self.path().join("limited.log")).unwrap();
+        let child = Command::new("sh")
+            .args(["-c", &script])
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.running.push(("sotto-relay".to_owned(), child));
+        let health = self.health;
+        until("the relay is ready", || {
+            get(health, "/readyz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
+        });
+    }
+
+    /// Takes that limit away while it runs.
+    pub fn make_room(&self) {
+        let mut running = self.running.iter();
+        let (_, child) = running.find(|(name, _)| name == "sotto-relay").unwrap();
+        let pid = child.id().to_string();
+        let mut limit = Command::new("prlimit");
+        limit.args(["--pid", &pid, "--fsize=unlimited:"]);
+        assert!(limit.status().unwrap().success());
+    }
+
     /// Starts the drainer.
     pub fn start_desk(&mut self) {
         let arguments: Vec<&str> = [&["run"], &DESK[..]].concat();

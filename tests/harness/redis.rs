@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -26,6 +27,7 @@ pub enum AppendFsync {
 pub struct RedisServer {
     dir: TempDir,
     fsync: AppendFsync,
+    port: u16,
     child: Child,
 }
 
@@ -35,24 +37,83 @@ impl RedisServer {
     /// # Panics
     /// Where there is none: `cargo xtask test` installs it.
     pub fn start(fsync: AppendFsync) -> Self {
+        Self::start_on(fsync, 0)
+    }
+
+    /// One that listens on TCP too.
+    pub fn on_tcp(fsync: AppendFsync) -> Self {
+        Self::start_on(fsync, free_port())
+    }
+
+    /// One that listens on TLS alone; `options` say with which certificates.
+    pub fn on_tls(options: &[&str]) -> (Self, u16) {
+        let port = free_port();
+        let number = port.to_string();
+        let options = [&["--tls-port", number.as_str()], options].concat();
+        (
+            Self::start_with(AppendFsync::EverySecond, 0, &options),
+            port,
+        )
+    }
+
+    fn start_on(fsync: AppendFsync, port: u16) -> Self {
+        Self::start_with(fsync, port, &[])
+    }
+
+    fn start_with(fsync: AppendFsync, port: u16, options: &[&str]) -> Self {
         let dir = TempDir::new().unwrap();
-        let child = spawn(dir.path(), fsync);
-        let server = Self { dir, fsync, child };
+        let child = spawn(dir.path(), (fsync, port), options);
+        let server = Self {
+            dir,
+            fsync,
+            port,
+            child,
+        };
         server.wait();
         server
     }
 
     /// For the `redis` crate and the relay's settings.
     pub fn url(&self) -> String {
-        format!("redis+unix://{}", self.socket().display())
+        let socket = self.socket();
+        format!("redis+unix://{}?user=relay&pass={RELAY}", socket.display())
+    }
+
+    /// The same for somebody who may do everything.
+    pub fn operator_url(&self) -> String {
+        let socket = self.socket();
+        format!(
+            "redis+unix://{}?user=operator&pass={OPERATOR}",
+            socket.display()
+        )
+    }
+
+    /// The same over TCP, after [`Self::on_tcp`].
+    pub fn tcp_url(&self) -> String {
+        format!("redis://relay:{RELAY}@127.0.0.1:{}/", self.port)
     }
 
     /// Kills it and starts it again on the same files.
     pub fn restart(&mut self) {
+        self.kill();
+        self.revive();
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it and leaves its files.
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         fs::remove_file(self.socket()).ok();
-        self.child = spawn(self.dir.path(), self.fsync);
+    }
+
+    /// Starts it again after [`Self::kill`].
+    pub fn revive(&mut self) {
+        self.child = spawn(self.dir.path(), (self.fsync, self.port), &[]);
         self.wait();
     }
 
@@ -63,24 +124,17 @@ impl RedisServer {
 
     /// A connection.
     pub fn connection(&self) -> Connection {
-        Client::open(self.url()).unwrap().get_connection().unwrap()
+        let client = Client::open(self.operator_url()).unwrap();
+        client.get_connection().unwrap()
     }
 
     /// Every key with its whole value, raw.
     pub fn dump(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut connection = self.connection();
-        let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
-        keys.into_iter()
-            .map(|key| {
-                let value = value(&mut connection, &key);
-                let mut bytes = Vec::new();
-                flatten(&value, &mut bytes);
-                (key, bytes)
-            })
-            .collect()
+        dump(&mut self.connection())
     }
 
-    fn socket(&self) -> PathBuf {
+    /// Where it listens.
+    pub fn socket(&self) -> PathBuf {
         self.dir.path().join("socket")
     }
 
@@ -91,7 +145,7 @@ impl RedisServer {
         )]
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            let client = Client::open(self.url()).unwrap();
+            let client = Client::open(self.operator_url()).unwrap();
             let pong = client
                 .get_connection()
                 .and_then(|mut connection| redis::cmd("PING").query::<String>(&mut connection));
@@ -104,7 +158,7 @@ impl RedisServer {
             )]
             std::thread::sleep(Duration::from_millis(5));
         }
-        panic!("redis-server does not answer after {PATIENCE:?}");
+        panic!("no redis-server answers; `cargo xtask test` installs it");
     }
 }
 
@@ -115,9 +169,24 @@ impl Drop for RedisServer {
     }
 }
 
+/// Passwords of the file that operators begin with.
+pub(crate) const RELAY: &str = "change-this";
+pub(crate) const OPERATOR: &str = "change-this-too";
+
+/// That file: what is missing in it fails every test in Redis.
+pub(crate) fn users() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/deploy/redis/users.acl")
+}
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn spawn(dir: &Path, fsync: AppendFsync) -> Child {
+/// Free at this moment.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn spawn(dir: &Path, (fsync, port): (AppendFsync, u16), options: &[&str]) -> Child {
     let (on, every) = match fsync {
         AppendFsync::Always => ("yes", "always"),
         AppendFsync::EverySecond => ("yes", "everysec"),
@@ -125,9 +194,19 @@ fn spawn(dir: &Path, fsync: AppendFsync) -> Child {
     };
     // The documented settings; places and speed are a test's own.
     let settings = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/deploy/redis/redis.conf");
-    Command::new("redis-server")
+    // A file that may not grow is an error to it, as a full disk is, and not its end.
+    Command::new("sh")
+        .args([
+            "-c",
+            "trap '' XFSZ; exec redis-server \"$@\"",
+            "redis-server",
+        ])
         .arg(settings.canonicalize().unwrap())
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args(["--unixsocket", "socket", "--maxmemory", "0"])
+        .arg("--aclfile")
+        .arg(users())
+        .args(options)
         .args(["--appendonly", on, "--appendfsync", every])
         .arg("--dir")
         .arg(dir)
@@ -136,7 +215,20 @@ fn spawn(dir: &Path, fsync: AppendFsync) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("no redis-server here; `cargo xtask test` installs it")
+        .unwrap()
+}
+
+/// Every key of one node with its whole value, raw.
+pub(crate) fn dump(connection: &mut Connection) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(connection).unwrap();
+    keys.into_iter()
+        .map(|key| {
+            let value = value(connection, &key);
+            let mut bytes = Vec::new();
+            flatten(&value, &mut bytes);
+            (key, bytes)
+        })
+        .collect()
 }
 
 fn value(connection: &mut Connection, key: &[u8]) -> Value {

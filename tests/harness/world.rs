@@ -1,7 +1,7 @@
 //! A whole world in one process: relay, line, clock. Nothing sleeps; time passes when told to.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     fmt,
     sync::{
         Arc,
@@ -28,17 +28,21 @@ use sotto_protocol::{
 use sotto_relay::{
     admission::Open,
     clock::Clock,
+    epochs::FileKeys,
     http::{Bounds, app},
     keys::RelaySecrets,
     relay::Relay,
-    store::{Embedded, Redis, Store},
+    store::{Embedded, Redis, RedisSettings, Sealed, Store},
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 use zeroize::Zeroizing;
 
-use crate::redis::{AppendFsync, RedisServer};
+use crate::{
+    cluster::RedisCluster,
+    redis::{AppendFsync, RedisServer},
+};
 
 /// Every backend a journey runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,17 +73,37 @@ macro_rules! on_every_backend {
     )*};
 }
 
-/// A clock that stands still until it is moved. Counts milliseconds.
+/// One test of all of them on a Cluster, since making one takes two seconds.
+#[macro_export]
+macro_rules! on_a_cluster {
+    ($($name:ident($seed:literal)),* $(,)?) => {
+        #[test]
+        fn on_a_cluster() {
+            let cluster = std::sync::Arc::new($crate::cluster::RedisCluster::start(3, false));
+            $($name(&mut $crate::world::World::on_cluster(&cluster, $seed));)*
+        }
+    };
+}
+
+/// A clock that stands still until it is moved: milliseconds of the day, and of running, which
+/// do not jump.
 #[derive(Debug, Clone)]
-pub struct TestClock(Arc<AtomicU64>);
+pub struct TestClock(Arc<AtomicU64>, Arc<AtomicU64>);
 
 impl TestClock {
-    fn begin() -> Self {
-        Self(Arc::new(AtomicU64::new(BEGIN * 1_000)))
+    /// Begins at a unix second.
+    pub fn at(seconds: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(seconds * 1_000)), Arc::default())
     }
 
     /// Moves on.
     pub fn pass(&self, seconds: u64) {
+        self.jump(seconds);
+        self.1.fetch_add(seconds * 1_000, Ordering::SeqCst);
+    }
+
+    /// Shows a later time, though none has passed.
+    pub fn jump(&self, seconds: u64) {
         self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
     }
 
@@ -98,6 +122,10 @@ impl Clock for TestClock {
     fn now(&self) -> u64 {
         self.read()
     }
+
+    fn steady(&self) -> u64 {
+        self.1.load(Ordering::SeqCst) / 1_000
+    }
 }
 
 impl Pace for TestClock {
@@ -106,7 +134,9 @@ impl Pace for TestClock {
     }
 
     fn wait_until(&self, moment: u64) {
-        self.0.fetch_max(moment, Ordering::SeqCst);
+        let before = self.0.fetch_max(moment, Ordering::SeqCst);
+        let passed = moment.saturating_sub(before);
+        self.1.fetch_add(passed, Ordering::SeqCst);
     }
 }
 
@@ -149,13 +179,19 @@ pub struct World {
     /// The relay's store, to look into.
     pub store: Arc<dyn Store>,
     runtime: Runtime,
-    app: Router,
+    /// Of each relay of the store, which take requests in turn.
+    apps: Vec<Router>,
+    turn: Cell<usize>,
     secret: Zeroizing<[u8; 64]>,
     seen: RefCell<Vec<Seen>>,
     tamper: RefCell<Option<Tamper>>,
     intercept: RefCell<Option<Intercept>>,
     redis: Option<RedisServer>,
+    cluster: Option<Arc<RedisCluster>>,
     dir: TempDir,
+    /// Of a store that was made here.
+    #[expect(dead_code, reason = "dropping it removes the store")]
+    place: Option<TempDir>,
     rng: ChaCha20Rng,
 }
 
@@ -171,36 +207,58 @@ pub const BEGIN: u64 = 1_795_491_000;
 impl World {
     /// A relay that trusts a new line, which has published nothing yet.
     pub fn new(backend: Backend, seed: u64) -> Self {
-        let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let clock = TestClock::begin();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
         let dir = TempDir::new().unwrap();
-        let (store, redis): (Arc<dyn Store>, _) = match backend {
-            Backend::Embedded => {
-                let path = dir.path().join("relay.redb");
-                (
-                    Arc::new(Embedded::open(&path, rng.next_u64()).unwrap()),
-                    None,
-                )
-            }
+        let path = dir.path().join("relay.redb");
+        let mut redis = None;
+        let world = Self::on(seed, |(runtime, seed)| match backend {
+            Backend::Embedded => Arc::new(Embedded::open(&path, seed).unwrap()),
             Backend::Redis => {
                 let server = RedisServer::start(AppendFsync::EverySecond);
-                let (url, seed) = (server.url(), rng.next_u64());
-                let store = runtime.block_on(Redis::connect(&url, 2, seed));
-                (Arc::new(store.unwrap()), Some(server))
+                let url = server.url();
+                redis = Some(server);
+                Arc::new(runtime.block_on(Redis::connect(&url, 2, seed)).unwrap())
             }
-        };
+        });
+        Self {
+            redis,
+            place: Some(dir),
+            ..world
+        }
+    }
+
+    /// The same on a store that is made by `make` from a random number.
+    pub fn on(seed: u64, make: impl FnOnce((&Runtime, u64)) -> Arc<dyn Store>) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let runtime = runtime();
+        let store = make((&runtime, rng.next_u64()));
+        Self::begin(store, runtime, rng)
+    }
+
+    /// The same on a Cluster, which forgets what others left there.
+    pub fn on_cluster(cluster: &Arc<RedisCluster>, seed: u64) -> Self {
+        cluster.clear();
+        Self {
+            cluster: Some(Arc::clone(cluster)),
+            ..Self::on(seed, |(runtime, seed)| {
+                runtime.block_on(open(cluster, seed))
+            })
+        }
+    }
+
+    fn begin(bare: Arc<dyn Store>, runtime: Runtime, mut rng: ChaCha20Rng) -> Self {
+        let (clock, dir) = (TestClock::at(BEGIN), TempDir::new().unwrap());
         let mut secret = Zeroizing::new([0; 64]);
         rng.fill_bytes(secret.as_mut_slice());
         let secrets = RelaySecrets::from_bytes(&secret, BEGIN);
         let (roots, line) = ceremony::begin(beginning(&secrets), clock.read(), &mut rng);
         let pin = line.book.pin().unwrap();
+        let keys = Arc::new(FileKeys::create(&dir.path().join("relay.epochs")).unwrap());
+        let (lines, of_day) = ([pin.line], Arc::new(clock.clone()));
+        let sealed = runtime.block_on(Sealed::open(bare, keys, of_day, &lines));
+        let store: Arc<dyn Store> = Arc::new(sealed.unwrap());
         Self {
-            app: serve(&store, &clock, secrets, pin),
+            apps: vec![serve(&store, &clock, secrets, pin)],
+            turn: Cell::new(0),
             clock,
             line,
             roots,
@@ -210,10 +268,26 @@ impl World {
             seen: RefCell::default(),
             tamper: RefCell::default(),
             intercept: RefCell::default(),
-            redis,
+            redis: None,
+            cluster: None,
             dir,
+            place: None,
             rng,
         }
+    }
+
+    /// A store under the seal of this world's retention keys.
+    pub async fn seal(&self, bare: Arc<dyn Store>) -> Arc<dyn Store> {
+        let keys = Arc::new(FileKeys::open(&self.dir.path().join("relay.epochs")).unwrap());
+        let (lines, of_day) = ([self.pin().line], Arc::new(self.clock.clone()));
+        let sealed = Sealed::open(bare, keys, of_day, &lines).await;
+        Arc::new(sealed.unwrap())
+    }
+
+    /// One more relay of the same line on `store`, to be served over real connections.
+    pub fn another(&self, store: &Arc<dyn Store>, bounds: Bounds) -> Router {
+        let relay = relay_of(store, &self.clock, self.secrets(), self.pin());
+        app(Arc::new(relay), bounds)
     }
 
     /// What people pin.
@@ -255,7 +329,17 @@ impl World {
 
     /// Starts the relay anew on its store.
     pub fn restart(&mut self, secrets: RelaySecrets, pin: Pin) {
-        self.app = serve(&self.store, &self.clock, secrets, pin);
+        self.apps = vec![serve(&self.store, &self.clock, secrets, pin)];
+    }
+
+    /// One more relay on the same Cluster; from now on they take requests in turn.
+    pub fn add_relay(&mut self) {
+        let cluster = self.cluster.clone().expect("a world on a Cluster");
+        let seed = self.rng.next_u64();
+        let bare = self.runtime.block_on(open(&cluster, seed));
+        let store = self.block_on(self.seal(bare));
+        let app = serve(&store, &self.clock, self.secrets(), self.pin());
+        self.apps.push(app);
     }
 
     /// What the relay's task does every ten minutes: deletes what is past.
@@ -299,7 +383,9 @@ impl World {
     pub fn held(&self) -> Vec<u8> {
         let path = self.dir.path().join("relay.redb");
         let mut all = std::fs::read(path).unwrap_or_default();
-        for (key, value) in self.redis.iter().flat_map(RedisServer::dump) {
+        let redis = self.redis.iter().flat_map(RedisServer::dump);
+        let cluster = self.cluster.iter().flat_map(|cluster| cluster.dump());
+        for (key, value) in redis.chain(cluster) {
             all.extend_from_slice(&key);
             all.extend_from_slice(&value);
         }
@@ -314,7 +400,9 @@ impl World {
             builder = builder.header(*name, value);
         }
         let body = Body::from(request.body.clone());
-        let call = self.app.clone().oneshot(builder.body(body).unwrap());
+        let turn = self.turn.replace(self.turn.get().wrapping_add(1));
+        let app = self.apps[turn % self.apps.len()].clone();
+        let call = app.oneshot(builder.body(body).unwrap());
         self.runtime.block_on(async {
             let answer = call.await.unwrap();
             let status = answer.status().as_u16();
@@ -374,6 +462,24 @@ pub fn policy() -> Policy {
         schedule: ScheduleTimings::default(),
     }
 }
+
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
+}
+
+async fn open(cluster: &RedisCluster, seed: u64) -> Arc<dyn Store> {
+    let settings = RedisSettings {
+        urls: cluster.urls(),
+        is_cluster: true,
+        shards: CLUSTER_SHARDS,
+        ..RedisSettings::single("", 2, seed)
+    };
+    Arc::new(Redis::open(&settings).await.unwrap())
+}
+
+/// Shards of the inbox of a world on a Cluster.
+const CLUSTER_SHARDS: u16 = 4;
 
 fn relay_of(store: &Arc<dyn Store>, clock: &TestClock, secrets: RelaySecrets, pin: Pin) -> Relay {
     let (store, clock) = (Arc::clone(store), Arc::new(clock.clone()));

@@ -1,5 +1,7 @@
 //! One case per sentence of `server/src/store.rs`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use sotto_protocol::{
     drain::{Cursor, DrainPage},
@@ -8,12 +10,23 @@ use sotto_protocol::{
     limits::LOG_RECORD_BYTES,
 };
 use sotto_relay::store::{PageSlot, Store, StoreError, Stored, Waiting};
-use sotto_tests::redis::AppendFsync;
+use sotto_tests::{cluster::RedisCluster, redis::AppendFsync};
 
 use super::{DRAINERS, Fixture, LINE, NOW, OTHER, envelope, post};
 
 macro_rules! contract {
-    ($($name:ident),* $(,)?) => {$(
+    ($($name:ident),* $(,)?) => {
+        /// All of it on one Cluster, since making one takes a second.
+        #[tokio::test]
+        async fn on_a_cluster() {
+            let cluster = Arc::new(RedisCluster::start(3, false));
+            $(
+                let fixture = Fixture::cluster(&cluster, 1).await;
+                $name(&*fixture.store).await;
+            )*
+        }
+
+        $(
         mod $name {
             use super::*;
 
@@ -27,8 +40,20 @@ macro_rules! contract {
                 let fixture = Fixture::redis(AppendFsync::EverySecond).await;
                 super::$name(&*fixture.store).await;
             }
+
+            #[tokio::test]
+            async fn sealed_embedded() {
+                super::$name(&*Fixture::sealed_embedded().await.store).await;
+            }
+
+            #[tokio::test]
+            async fn sealed_redis() {
+                let fixture = Fixture::sealed_redis(AppendFsync::EverySecond).await;
+                super::$name(&*fixture.store).await;
+            }
         }
-    )*};
+        )*
+    };
 }
 
 contract!(

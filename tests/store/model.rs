@@ -1,12 +1,15 @@
 //! Random operations: whatever their order, a store does what a few lines of plain code do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use proptest::prelude::*;
 use sotto_protocol::{drain::Cursor, id::Board};
 use sotto_relay::store::{PageSlot, Store, StoreError};
-use sotto_tests::{cases, redis::AppendFsync};
+use sotto_tests::{cases, cluster::RedisCluster, redis::AppendFsync};
 
 use super::{DRAINERS, Fixture, LINE, NOW, envelope};
 
@@ -196,14 +199,13 @@ async fn step(store: &dyn Store, model: &mut Model, cursor: Cursor, op: Op) {
     }
 }
 
-fn on_each(fixture: impl Fn() -> Fixture) {
+fn on_each(fixture: impl AsyncFn() -> Fixture) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut runner = cases::runner(16);
     let ops = proptest::collection::vec(op(), 1..60);
     runner
         .run(&ops, |ops| {
-            let _inside = runtime.enter();
-            let fixture = fixture();
+            let fixture = runtime.block_on(fixture());
             runtime.block_on(run(&*fixture.store, ops));
             Ok(())
         })
@@ -212,16 +214,26 @@ fn on_each(fixture: impl Fn() -> Fixture) {
 
 #[test]
 fn the_embedded_store_is_the_model() {
-    on_each(Fixture::embedded);
+    on_each(async || Fixture::embedded());
+}
+
+#[test]
+fn a_cluster_is_the_model() {
+    let cluster = Arc::new(RedisCluster::start(3, false));
+    on_each(async || Fixture::cluster(&cluster, 1).await);
 }
 
 #[test]
 fn redis_is_the_model() {
-    on_each(|| {
-        let runtime = tokio::runtime::Handle::current();
-        std::thread::scope(|scope| {
-            let made = scope.spawn(|| runtime.block_on(Fixture::redis(AppendFsync::EverySecond)));
-            made.join().unwrap()
-        })
-    });
+    on_each(async || Fixture::redis(AppendFsync::EverySecond).await);
+}
+
+#[test]
+fn the_sealed_embedded_store_is_the_model() {
+    on_each(Fixture::sealed_embedded);
+}
+
+#[test]
+fn sealed_redis_is_the_model() {
+    on_each(|| Fixture::sealed_redis(AppendFsync::EverySecond));
 }

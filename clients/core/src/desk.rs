@@ -20,8 +20,10 @@ mod membership;
 mod pending;
 mod prekeys;
 mod queue;
+mod recent;
 mod round;
 mod rows;
+mod shards;
 mod snapshot;
 mod stood;
 mod thread;
@@ -65,6 +67,8 @@ use self::{
     membership::Membership,
     prekeys::Prekeys,
     queue::Queue,
+    recent::Recent,
+    shards::Shards,
     stood::Stood,
 };
 use crate::{
@@ -83,7 +87,8 @@ pub struct Desk {
     number: u16,
     prekeys: Prekeys,
     progress: [Progress; 2],
-    cursor: Option<Cursor>,
+    shards: Shards,
+    recent: Recent,
     cases: BTreeMap<u32, Case>,
     unopened: Unopened,
     files: Files,
@@ -96,8 +101,6 @@ pub struct Desk {
     keeper: Option<(DeviceId, u64)>,
     /// When somebody worked at this device last, in unix seconds.
     used: u64,
-    /// What was read up to the cursor has yet to be acknowledged.
-    owes_cursor: bool,
     membership: Membership,
     queue: Queue,
     stood: Stood,
@@ -188,12 +191,12 @@ impl Desk {
             stood: Stood::default(),
             keeper: None,
             used: 0,
-            owes_cursor: false,
             identity,
             number: 0,
             prekeys: Prekeys::default(),
             progress: [Progress::default(); 2],
-            cursor: None,
+            shards: Shards::default(),
+            recent: Recent::default(),
             cases: BTreeMap::new(),
             unopened: Unopened::default(),
             files: Files::default(),
@@ -279,9 +282,9 @@ impl Desk {
             .fold(most, u64::min)
     }
 
-    /// Where the next request to the inbox goes on.
-    pub const fn cursor(&self) -> Option<Cursor> {
-        self.cursor
+    /// Up to where a shard of the inbox was read.
+    pub fn cursor(&self, shard: u16) -> Option<Cursor> {
+        self.shards.cursor(shard)
     }
 
     /// Conversations by number.

@@ -117,13 +117,28 @@ impl<'t, T: Transport> Relay<'t, T> {
         self.ask(Method::Put, &path, json).map(drop)
     }
 
-    /// GET records after a cursor, signed.
-    pub fn drain(&self, stamp: &Stamp<'_>, after: Option<Cursor>) -> Result<DrainPage, RelayError> {
-        let after = after.map(Cursor::to_text).unwrap_or_default();
-        let query = format!("after={after}&max={DRAIN_MAX}");
+    /// GET records of one shard after a cursor, signed. [`RelayError::Conflict`] for a cursor of
+    /// another incarnation, and for a shard that does not exist.
+    pub fn drain(&self, stamp: &Stamp<'_>, after: Cursor) -> Result<DrainPage, RelayError> {
+        self.drain_some(stamp, after, DRAIN_MAX)
+    }
+
+    /// [`Self::drain`] of at most `max` records, up to [`DRAIN_MAX`].
+    pub fn drain_some(
+        &self,
+        stamp: &Stamp<'_>,
+        after: Cursor,
+        max: usize,
+    ) -> Result<DrainPage, RelayError> {
+        let query = format!("after={}&max={max}", after.to_text());
         let request = self.signed(stamp, (Method::Get, "/in", &query), Vec::new());
         let answer = self.send(&request)?;
-        DrainPage::from_bytes(&answer.body).map_err(|_| RelayError::Strange)
+        let page = DrainPage::from_bytes(&answer.body).map_err(|_| RelayError::Strange)?;
+        if page.cursor.shard == after.shard {
+            Ok(page)
+        } else {
+            Err(RelayError::Strange)
+        }
     }
 
     /// POST an acknowledgement, signed.

@@ -8,9 +8,10 @@ use std::{
         net::UnixStream,
     },
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use sotto_protocol::id::LineId;
+use sotto_protocol::{drain::Cursor, id::LineId};
 use sotto_relay::{
     config::{Config, StoreConfig},
     control,
@@ -20,7 +21,10 @@ use sotto_relay::{
     },
 };
 
-use super::Failure;
+use super::{
+    Failure,
+    opened::{self, Opened},
+};
 
 /// Takes a backup from the relay that runs, or from its file if none does.
 pub(super) fn backup(config: &Config, to: &Path) -> Result<(), Failure> {
@@ -36,7 +40,7 @@ pub(super) fn restore(config: &Config, from: &Path) -> Result<(), Failure> {
     if path.try_exists().unwrap_or(true) {
         return Err(Failure::Occupied(path.to_path_buf()));
     }
-    let counts = Embedded::restore(path, from, super::random()?)?;
+    let counts = Embedded::restore(path, from, opened::random()?)?;
     println!("restored  {}", path.display());
     print_counts(&counts);
     println!("Desks read this store from its start; boards come back when desks write them.");
@@ -45,11 +49,10 @@ pub(super) fn restore(config: &Config, from: &Path) -> Result<(), Failure> {
 
 /// Takes a backup, puts it back beside the store, reads everything, and removes both.
 pub(super) async fn drill(config: &Config) -> Result<(), Failure> {
-    if matches!(config.store, StoreConfig::Redis { .. }) {
-        let pins = config.pins()?;
-        let store = super::open(&config.store, &pins).await?;
+    if !matches!(config.store, StoreConfig::Embedded { .. }) {
+        let store = opened::open(&config.store, &config.pins()?).await?;
         println!("store     {}", config.store);
-        look(&*store.shared, config).await?;
+        look(&store, config).await?;
         println!("Start a Redis on a copy of its data, and drill with settings for that one:");
         println!("what waits there has to be what waited here when the copy was taken.");
         return Ok(());
@@ -62,14 +65,18 @@ pub(super) async fn drill(config: &Config) -> Result<(), Failure> {
         fs::metadata(&file).map_or(0, |file| file.len())
     );
     print_counts(&taken);
-    let restored = Embedded::restore(&copy, &file, super::random()?)?;
+    let restored = Embedded::restore(&copy, &file, opened::random()?)?;
     println!("restored  to a place of its own");
-    let store = Embedded::open(&copy, super::random()?)?;
+    let store = Embedded::open(&copy, opened::random()?)?;
     let reread = store.backup(&mut io::sink())?;
     if restored != taken || reread != taken {
         return Err(Failure::Drill);
     }
     println!("compared  every table has as many rows");
+    let store = Opened {
+        shared: Arc::new(store),
+        embedded: None,
+    };
     look(&store, config).await?;
     println!("The drill went well; its files are removed.");
     Ok(())
@@ -78,7 +85,7 @@ pub(super) async fn drill(config: &Config) -> Result<(), Failure> {
 fn store_file(config: &Config) -> Result<&Path, Failure> {
     match &config.store {
         StoreConfig::Embedded { path } => Ok(path),
-        StoreConfig::Redis { .. } => Err(Failure::RedisBackup),
+        StoreConfig::Redis { .. } | StoreConfig::RedisCluster { .. } => Err(Failure::RedisBackup),
     }
 }
 
@@ -136,17 +143,21 @@ fn verify(file: &Path) -> Result<Counts, Failure> {
     backup::read(&mut BufReader::new(file), |_, _, _| Ok(()))
 }
 
-/// Reads everything of the configured lines that drainers and devices would read.
-async fn look(store: &dyn Store, config: &Config) -> Result<(), Failure> {
-    for pin in config.pins()? {
-        let (mut waiting, mut cursor) = (0, None);
+/// Reads everything of the configured lines that drainers and devices would read, and so opens it.
+async fn look(store: &Opened, config: &Config) -> Result<(), Failure> {
+    let pins = config.pins()?;
+    let store = store.sealed(&config.retention_keys, &pins).await?;
+    let store = &*store;
+    for pin in pins {
+        let (mut waiting, mut cursor) = (0, Cursor::start(0));
         loop {
-            let page = store.read(pin.line, cursor, PAGE).await?;
-            if page.records.is_empty() {
-                break;
-            }
+            let page = store.read(pin.line, Some(cursor), PAGE).await?;
             waiting += page.records.len();
-            cursor = Some(page.cursor);
+            cursor = match page.records.len() {
+                0 if cursor.shard == page.last_shard => break,
+                0 => Cursor::start(cursor.shard.saturating_add(1)),
+                _ => page.cursor,
+            };
         }
         let statements = store.statements(pin.line).await?.len();
         let logged = logged(store, pin.line).await?;

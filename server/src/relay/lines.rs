@@ -64,6 +64,8 @@ struct Kept {
     lines: BTreeMap<LineId, KeptLine>,
     /// How often anything was forgotten.
     changes: u64,
+    /// Days each line keeps its inbox, as it said last.
+    retention: BTreeMap<LineId, u64>,
 }
 
 #[derive(Debug)]
@@ -103,6 +105,7 @@ impl Lines {
             kept: Mutex::new(Kept {
                 lines: BTreeMap::new(),
                 changes: 0,
+                retention: BTreeMap::new(),
             }),
         }
     }
@@ -143,6 +146,16 @@ impl Lines {
                 },
             );
         }
+    }
+
+    pub(super) fn retention(&self, line: LineId) -> Option<u64> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retention.get(&line).copied()
+    }
+
+    pub(super) fn remember_retention(&self, line: LineId, days: u64) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retention.insert(line, days);
     }
 
     pub(super) fn forget(&self, line: LineId) {

@@ -4,6 +4,7 @@
 //! waiting (group commit). An operation is answered after its commit has reached the disk.
 
 mod backup;
+mod place;
 mod tables;
 mod writer;
 
@@ -11,14 +12,16 @@ use std::{fmt, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase};
+use redb::ReadableDatabase;
 use sotto_protocol::{
     drain::{Cursor, DrainPage},
     id::{Board, DeviceId, LineId},
     log::LogPage,
 };
 
+pub use self::place::Medium;
 use self::{
+    place::{OneFile, Place},
     tables::{Reading, Tables},
     writer::{Fault, Writer},
 };
@@ -27,9 +30,8 @@ use super::{Durability, PageSlot, Post, Served, Store, StoreError, Stored};
 /// A store in one file.
 #[derive(Clone)]
 pub struct Embedded {
-    database: Arc<Database>,
+    place: Arc<Place>,
     writer: Writer,
-    incarnation: u64,
 }
 
 impl fmt::Debug for Embedded {
@@ -45,15 +47,23 @@ impl Embedded {
     /// [`StoreError::Unavailable`] where the file cannot be opened, also because another relay has
     /// it open; [`StoreError::Corrupt`] where it is no store; those of [`super::format::steps`].
     pub fn open(path: &Path, incarnation: u64) -> Result<Self, StoreError> {
-        let database = Database::create(path).map_err(unopened)?;
-        let incarnation = tables::create(&database, incarnation).map_err(Fault::into_error)?;
-        let database = Arc::new(database);
-        let writer = Writer::start(Arc::clone(&database)).map_err(|_| StoreError::Unavailable)?;
-        Ok(Self {
-            database,
-            writer,
-            incarnation,
-        })
+        Self::open_on(OneFile::at(path), incarnation)
+    }
+
+    /// The same on something else than a file: tests count, record and fail what is written there.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_on(medium: impl Medium, incarnation: u64) -> Result<Self, StoreError> {
+        let place = Arc::new(Place::open(medium, incarnation)?);
+        let writer = Writer::start(Arc::clone(&place)).map_err(|_| StoreError::Unavailable)?;
+        Ok(Self { place, writer })
+    }
+
+    /// Resolves if the store can do nothing any more in this process: redb panicked, and what it has in
+    /// memory is not to be relied on. What is on disk is.
+    pub async fn ended(&self) {
+        self.writer.ended().await;
     }
 
     async fn write<T: Send + 'static>(
@@ -61,26 +71,54 @@ impl Embedded {
         bytes: usize,
         apply: impl FnOnce(&mut Tables<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.writer.submit(bytes, apply).await
+        self.writer.submit((bytes, false), apply).await
+    }
+
+    /// As [`Self::write`], for what strangers may send and what is written anew anyway: refused where
+    /// there is no room, so that desks can always drain, log and acknowledge.
+    async fn write_where_there_is_room<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        apply: impl FnOnce(&mut Tables<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.submit((bytes, true), apply).await
     }
 
     async fn read_with<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Reading) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let database = Arc::clone(&self.database);
+        if self.place.database().is_err() {
+            self.recover().await?;
+        }
+        let place = Arc::clone(&self.place);
         let work = move || {
+            // The handle goes before reading begins: a file that failed has to be closed by all.
+            let database = place.database().map_err(Fault::Refused)?;
             let transaction = database.begin_read().map_err(Fault::disk)?;
+            drop(database);
             read(&Reading(transaction))
         };
-        match tokio::task::spawn_blocking(work).await {
-            Ok(result) => result.map_err(Fault::into_error),
-            Err(_) => Err(StoreError::Unavailable),
+        let result = tokio::task::spawn_blocking(work).await;
+        match result.map_err(|_| StoreError::Unavailable)? {
+            Err(Fault::Disk(failed)) => {
+                // The next one finds it open again.
+                self.recover().await?;
+                Err(Fault::Disk(failed).into_error())
+            }
+            result => result.map_err(Fault::into_error),
         }
     }
 
+    /// Writes nothing, by which the writing thread finds out whether the file is good.
+    async fn recover(&self) -> Result<(), StoreError> {
+        self.write(0, |_| Ok(())).await
+    }
+
     fn check_cursor(&self, cursor: Cursor) -> Result<(), StoreError> {
-        if cursor.shard == 0 && cursor.incarnation == self.incarnation {
+        let is_start = cursor.position == 0;
+        let is_this_life = cursor.incarnation == self.place.incarnation();
+        if cursor.shard == 0 && (is_start || is_this_life) {
             Ok(())
         } else {
             Err(StoreError::Incarnation)
@@ -105,7 +143,7 @@ fn unopened(error: redb::DatabaseError) -> StoreError {
 impl Store for Embedded {
     async fn append(&self, line: LineId, post: Post, now: u64) -> Result<(), StoreError> {
         let bytes = post.body.len();
-        self.write(bytes, move |tables| tables.append(line, &post, now))
+        self.write_where_there_is_room(bytes, move |tables| tables.append(line, &post, now))
             .await
     }
 
@@ -123,10 +161,14 @@ impl Store for Embedded {
         let position = records.last().map_or(position, |record| record.position);
         let cursor = Cursor {
             shard: 0,
-            incarnation: self.incarnation,
+            incarnation: self.place.incarnation(),
             position,
         };
-        Ok(DrainPage { cursor, records })
+        Ok(DrainPage {
+            cursor,
+            last_shard: 0,
+            records,
+        })
     }
 
     async fn acknowledge(
@@ -151,7 +193,7 @@ impl Store for Embedded {
         pages: u32,
         body: Bytes,
     ) -> Result<(), StoreError> {
-        self.write(body.len(), move |tables| {
+        self.write_where_there_is_room(body.len(), move |tables| {
             tables.write_page(line, slot, pages, &body)
         })
         .await
@@ -234,7 +276,7 @@ impl Store for Embedded {
         from: u64,
         max: usize,
     ) -> Result<LogPage, StoreError> {
-        let incarnation = self.incarnation;
+        let incarnation = self.place.incarnation();
         self.read_with(move |tables| {
             let (next, records) = tables.log_from(line, log, from, max)?;
             Ok(LogPage {
@@ -257,6 +299,8 @@ impl Store for Embedded {
     }
 
     async fn check(&self) -> Result<Durability, StoreError> {
-        self.write(0, |_| Ok(Durability::Synced)).await
+        // So that a disk that is full is said.
+        self.write_where_there_is_room(0, |_| Ok(Durability::Synced))
+            .await
     }
 }

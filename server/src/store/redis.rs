@@ -1,36 +1,56 @@
-//! A Redis the operator runs.
+//! A Redis or a Redis Cluster that the operator runs.
 //!
-//! Bodies never pass through a script: an atomic pipeline sets the body and runs a small script
-//! that enters it into the index. Whatever is retried changes nothing the second time.
+//! Bodies never pass through a script: an atomic batch sets the body and runs a small script that
+//! enters it into the index. Whatever is retried changes nothing the second time. Single node and
+//! Cluster are one path: what a batch touches is always in one slot.
 
+mod batch;
+mod boards;
 mod connections;
+mod examine;
+mod fault;
+mod inbox;
 mod keys;
+mod lines;
 mod logs;
+mod settings;
 mod values;
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redis::{FromRedisValue, Pipeline, pipe};
+use redis::{FromRedisValue, cmd};
 use sotto_protocol::{
-    drain::{Cursor, DrainPage, Drained},
+    drain::{Cursor, DrainPage},
+    hash,
     id::{Board, DeviceId, LineId},
-    limits::{DAY_SECONDS, RETENTION_DAYS},
+    limits::SHARDS_MAX,
     log::LogPage,
 };
 
+pub use self::settings::{RedisSettings, RedisTls};
 use self::{
+    batch::Batch,
     connections::Connections,
+    inbox::command,
     keys::Keys,
-    values::{Row, accepted, incarnation, stored},
+    lines::Lines,
+    values::{accepted, stored},
 };
-use super::{Durability, PageSlot, Post, Served, Store, StoreError, Stored, arrival};
+use super::{Durability, PageSlot, Post, Served, Store, StoreError, Stored, Waiting};
 
 /// A store in Redis.
 pub struct Redis {
     connections: Connections,
+    lines: Lines,
+    /// Of a line that is new.
+    shards: u16,
     seed: u64,
+    calls: AtomicU64,
 }
 
 impl fmt::Debug for Redis {
@@ -39,95 +59,49 @@ impl fmt::Debug for Redis {
     }
 }
 
-/// Bodies and marks outlive retention by a day, then Redis drops them itself.
-const LIFETIME_MS: u64 = (RETENTION_DAYS + 1) * DAY_SECONDS * 1_000;
-/// Bodies asked for in one command.
-const FETCH: usize = 16;
-
 impl Redis {
-    /// Connects with `connections` multiplexed connections; two are right for everything but
-    /// `appendfsync always`. `seed` is any random number, used if the line is new to this Redis.
+    /// Connects to one Redis with `connections` multiplexed connections; two are right for everything
+    /// but `appendfsync always`. `seed` is any random number.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] where nobody answers or the address is none.
+    /// As [`Self::open`].
     pub async fn connect(url: &str, connections: usize, seed: u64) -> Result<Self, StoreError> {
-        let connections = Connections::open(url, connections).await?;
-        Ok(Self { connections, seed })
+        Self::open(&RedisSettings::single(url, connections, seed)).await
     }
 
-    async fn run<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, StoreError> {
-        self.connections.run(pipeline).await
+    /// Connects as the settings say.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where nobody answers, [`StoreError::Address`] where an address or
+    /// certificate is none, [`StoreError::Denied`] where the user may not do what the relay does,
+    /// [`StoreError::NoCluster`] where a Cluster was expected.
+    pub async fn open(settings: &RedisSettings) -> Result<Self, StoreError> {
+        Ok(Self {
+            connections: Connections::open(settings).await?,
+            lines: Lines::default(),
+            shards: settings.shards.clamp(1, SHARDS_MAX),
+            seed: settings.seed,
+            calls: AtomicU64::new(0),
+        })
     }
 
-    /// Adds to a pipeline what [`incarnation`] needs.
-    fn ask_incarnation(&self, pipeline: &mut Pipeline, keys: &Keys) {
-        pipeline
-            .cmd("HSETNX")
-            .arg(keys.meta())
-            .arg("seed")
-            .arg(self.seed)
-            .ignore();
-        pipeline.cmd("HGET").arg(keys.meta()).arg("seed");
-        pipeline.cmd("INFO").arg("server");
+    async fn run<T: FromRedisValue>(&self, batch: Batch) -> Result<T, StoreError> {
+        self.connections.run(batch).await
     }
 
-    async fn check_cursor(&self, keys: &Keys, cursor: Cursor) -> Result<(), StoreError> {
-        let mut pipeline = pipe();
-        pipeline.atomic();
-        self.ask_incarnation(&mut pipeline, keys);
-        let (seed, info): (String, String) = self.run(&pipeline).await?;
-        if cursor.shard == 0 && cursor.incarnation == incarnation(&seed, &info)? {
-            Ok(())
-        } else {
-            Err(StoreError::Incarnation)
-        }
-    }
-
-    async fn bodies(&self, keys: &Keys, rows: Vec<Row>) -> Result<Vec<Drained>, StoreError> {
-        let mut records = Vec::with_capacity(rows.len());
-        for rows in rows.chunks(FETCH) {
-            let mut pipeline = pipe();
-            for row in rows {
-                pipeline.cmd("GET").arg(keys.body(&row.address));
-            }
-            let bodies: Vec<Option<Vec<u8>>> = self.run(&pipeline).await?;
-            for (row, body) in rows.iter().zip(bodies) {
-                // A body may have been acknowledged away since the index was read.
-                records.extend(body.map(|body| row.drained(body)).transpose()?);
-            }
-        }
-        Ok(records)
+    /// A number that was not there before.
+    fn fresh(&self) -> u64 {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        let hash = hash::digest(&[&self.seed.to_le_bytes(), &call.to_le_bytes()]);
+        hash.first_chunk()
+            .map_or(call, |bytes| u64::from_le_bytes(*bytes))
     }
 }
 
 #[async_trait]
 impl Store for Redis {
     async fn append(&self, line: LineId, post: Post, now: u64) -> Result<(), StoreError> {
-        let keys = Keys::of(line);
-        let address = &post.address.0;
-        let mut pipeline = pipe();
-        pipeline.atomic();
-        pipeline
-            .cmd("SET")
-            .arg(keys.body(address))
-            .arg(post.body.as_ref())
-            .arg("NX")
-            .arg("PX")
-            .arg(LIFETIME_MS)
-            .ignore();
-        pipeline
-            .cmd("EVALSHA")
-            .arg(self.connections.append.get_hash())
-            .arg(4)
-            .arg(keys.body(address))
-            .arg(keys.mark(address))
-            .arg(keys.meta())
-            .arg(keys.index())
-            .arg(arrival(now))
-            .arg(LIFETIME_MS)
-            .arg(address.as_slice())
-            .ignore();
-        self.run(&pipeline).await
+        self.append_post(line, &post, now).await
     }
 
     async fn read(
@@ -136,36 +110,11 @@ impl Store for Redis {
         after: Option<Cursor>,
         max: usize,
     ) -> Result<DrainPage, StoreError> {
-        let keys = Keys::of(line);
-        let position = after.map_or(0, |cursor| cursor.position);
-        let mut pipeline = pipe();
-        pipeline.atomic();
-        self.ask_incarnation(&mut pipeline, &keys);
-        pipeline
-            .cmd("XRANGE")
-            .arg(keys.index())
-            .arg(format!("{}-0", position.saturating_add(1)))
-            .arg("+")
-            .arg("COUNT")
-            .arg(max);
-        let (seed, info, rows): (String, String, Vec<(String, Vec<Vec<u8>>)>) =
-            self.run(&pipeline).await?;
-        let incarnation = incarnation(&seed, &info)?;
-        if after.is_some_and(|cursor| cursor.shard != 0 || cursor.incarnation != incarnation) {
-            return Err(StoreError::Incarnation);
-        }
-        let rows: Vec<Row> = rows
-            .into_iter()
-            .map(|(id, fields)| Row::parse(&id, fields).ok_or(StoreError::Corrupt))
-            .collect::<Result<_, _>>()?;
-        let position = rows.last().map_or(position, |row| row.position);
-        let cursor = Cursor {
-            shard: 0,
-            incarnation,
-            position,
-        };
-        let records = self.bodies(&keys, rows).await?;
-        Ok(DrainPage { cursor, records })
+        self.read_shard(line, after.unwrap_or_default(), max).await
+    }
+
+    async fn waiting(&self, line: LineId) -> Result<Waiting, StoreError> {
+        self.waiting_in(line).await
     }
 
     async fn acknowledge(
@@ -175,30 +124,7 @@ impl Store for Redis {
         cursor: Cursor,
         drainers: &[DeviceId],
     ) -> Result<(), StoreError> {
-        let keys = Keys::of(line);
-        self.check_cursor(&keys, cursor).await?;
-        let mut pipeline = pipe();
-        let command = pipeline
-            .cmd("EVAL")
-            .arg(include_str!("redis/acknowledge.lua"))
-            .arg(3)
-            .arg(keys.meta())
-            .arg(keys.acks())
-            .arg(keys.index())
-            .arg(cursor.position)
-            .arg(keys.bodies())
-            .arg(&device.0);
-        for drainer in drainers {
-            command.arg(&drainer.0);
-        }
-        loop {
-            let (state,): (i64,) = self.run(&pipeline).await?;
-            match state {
-                -1 => return Err(StoreError::Incarnation),
-                0 => return Ok(()),
-                _ => {}
-            }
-        }
+        self.acknowledge_shard(line, device, cursor, drainers).await
     }
 
     async fn write_page(
@@ -208,58 +134,15 @@ impl Store for Redis {
         pages: u32,
         body: Bytes,
     ) -> Result<(), StoreError> {
-        let keys = Keys::of(line);
-        let cycle = keys.cycle(slot.board, slot.cycle);
-        let mut pipeline = pipe();
-        pipeline.atomic();
-        pipeline
-            .cmd("HSETNX")
-            .arg(&cycle)
-            .arg(slot.page)
-            .arg(body.as_ref())
-            .ignore();
-        pipeline
-            .cmd("EVALSHA")
-            .arg(self.connections.serve.get_hash())
-            .arg(3)
-            .arg(&cycle)
-            .arg(keys.meta())
-            .arg(keys.cycles(slot.board))
-            .arg(slot.cycle)
-            .arg(pages)
-            .arg(slot.board.name())
-            .arg(keys.cycle_prefix(slot.board))
-            .ignore();
-        self.run(&pipeline).await
+        self.put_page(line, slot, pages, &body).await
     }
 
     async fn read_page(&self, line: LineId, board: Board, page: u32) -> Result<Served, StoreError> {
-        let [new, old] = self.served(line).await?;
-        let cycle = match board {
-            Board::New => new,
-            Board::Old => old,
-        };
-        let mut pipeline = pipe();
-        pipeline
-            .cmd("HGET")
-            .arg(Keys::of(line).cycle(board, cycle))
-            .arg(page);
-        let (body,): (Option<Vec<u8>>,) = self.run(&pipeline).await?;
-        Ok(Served {
-            cycle,
-            body: body.map(Bytes::from),
-        })
+        self.page(line, board, page).await
     }
 
     async fn served(&self, line: LineId) -> Result<[u64; 2], StoreError> {
-        let mut pipeline = pipe();
-        pipeline
-            .cmd("HMGET")
-            .arg(Keys::of(line).meta())
-            .arg(Board::New.name())
-            .arg(Board::Old.name());
-        let ((new, old),): ((Option<u64>, Option<u64>),) = self.run(&pipeline).await?;
-        Ok([new.unwrap_or(0), old.unwrap_or(0)])
+        self.cycles(line).await
     }
 
     async fn spend(
@@ -269,35 +152,33 @@ impl Store for Redis {
         until: u64,
         now: u64,
     ) -> Result<bool, StoreError> {
-        let mut pipeline = pipe();
-        pipeline
-            .cmd("SET")
-            .arg(Keys::of(line).spent(&token))
-            .arg("")
-            .arg("NX")
-            .arg("EX")
+        let mut script = cmd("EVAL");
+        script
+            .arg(include_str!("redis/spend.lua"))
+            .arg(1)
+            .arg(Keys::spent(line, &token))
+            .arg(self.fresh())
             .arg(until.saturating_sub(now).max(1));
-        let (first,): (Option<String>,) = self.run(&pipeline).await?;
-        Ok(first.is_some())
+        let (first,): (u8,) = self.run(Batch::of(script)).await?;
+        Ok(first == 1)
     }
 
     async fn put_statement(&self, line: LineId, statement: Stored) -> Result<(), StoreError> {
-        let mut pipeline = pipe();
-        pipeline
-            .cmd("EVAL")
+        let keys = Keys::line(line);
+        let mut script = cmd("EVAL");
+        script
             .arg(include_str!("redis/put_statement.lua"))
             .arg(1)
-            .arg(Keys::of(line).statements())
+            .arg(keys.statements())
             .arg(statement.name)
             .arg(format!("{:016x}", statement.serial))
             .arg(statement.json.as_ref());
-        accepted(self.run(&pipeline).await?)
+        accepted(self.run(Batch::of(script).kept(keys.beat())).await?)
     }
 
     async fn statements(&self, line: LineId) -> Result<Vec<Stored>, StoreError> {
-        let mut pipeline = pipe();
-        pipeline.cmd("HGETALL").arg(Keys::of(line).statements());
-        let (rows,): (Vec<(String, Vec<u8>)>,) = self.run(&pipeline).await?;
+        let ask = Batch::of(command("HGETALL", &Keys::line(line).statements(), &[]));
+        let (rows,): (Vec<(String, Vec<u8>)>,) = self.run(ask).await?;
         let mut all: Vec<Stored> = rows
             .into_iter()
             .map(|(name, value)| stored(name, &value).ok_or(StoreError::Corrupt))
@@ -310,13 +191,9 @@ impl Store for Redis {
         if names.is_empty() {
             return Ok(());
         }
-        let mut pipeline = pipe();
-        pipeline
-            .cmd("HDEL")
-            .arg(Keys::of(line).statements())
-            .arg(names)
-            .ignore();
-        self.run(&pipeline).await
+        let names: Vec<&[u8]> = names.iter().map(String::as_bytes).collect();
+        let remove = Batch::of(command("HDEL", &Keys::line(line).statements(), &names));
+        self.run::<((),)>(remove).await.map(drop)
     }
 
     async fn append_log(
@@ -350,17 +227,9 @@ impl Store for Redis {
     }
 
     async fn sweep(&self, line: LineId, before: u64, _now: u64) -> Result<(), StoreError> {
-        let keys = Keys::of(line);
-        let mut pipeline = pipe();
-        pipeline
-            .cmd("EVAL")
-            .arg(include_str!("redis/sweep.lua"))
-            .arg(2)
-            .arg(keys.meta())
-            .arg(keys.index())
-            .arg(before)
-            .arg(keys.bodies());
-        while self.run::<(i64,)>(&pipeline).await? == (1,) {}
+        for shard in 0..self.shards(line).await? {
+            self.sweep_shard(&Keys::shard(line, shard), before).await?;
+        }
         Ok(())
     }
 

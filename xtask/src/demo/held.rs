@@ -51,8 +51,8 @@ fn in_file(world: &World, texts: &[&str]) -> anyhow::Result<Held> {
 
 const ARRIVAL_BYTES: usize = 8;
 
-/// How a stored envelope begins: arrival in steps of 600 s, then version 1, suite 1, class 0 and the
-/// day. Arrival or day may have changed a moment ago.
+/// How a stored envelope begins: arrival in steps of 600 s, then form 2, kind 1, class 0, 0 and the day
+/// whose key it is sealed under. Arrival or day may have changed a moment ago.
 fn patterns() -> anyhow::Result<Vec<Vec<u8>>> {
     #[expect(
         clippy::disallowed_methods,
@@ -67,7 +67,8 @@ fn patterns() -> anyhow::Result<Vec<Vec<u8>>> {
             let arrived = time - time % 600;
             let day = (arrived / 86_400).to_le_bytes();
             let mut pattern = arrived.to_le_bytes().to_vec();
-            pattern.extend([1, 1, 0, day.first().copied().unwrap_or(0)]);
+            pattern.extend([2, 1, 0, 0]);
+            pattern.extend(day.get(..4).unwrap_or_default());
             pattern
         })
         .collect())

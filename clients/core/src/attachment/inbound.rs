@@ -91,6 +91,12 @@ impl Inbound {
         })
     }
 
+    /// Whether the chunk of an address was accepted.
+    pub fn has(&self, address: Address) -> bool {
+        let index = self.index_of(address);
+        index.is_some_and(|index| !self.missing.contains(index))
+    }
+
     /// A chunk that was accepted is not there any more, as after damage of a store.
     pub fn lost(&mut self, index: u16) {
         if index < self.manifest.count() {

@@ -103,6 +103,8 @@ impl Desk {
             return false;
         };
         match self.files.places.get(&header.address).copied() {
+            // Read again: it need not be opened to be known.
+            Some(number) if self.has_chunk(number, header.address) => {}
             Some(number) => self.accept(number, body),
             None => {
                 if let Some(slot) = self.files.strays.hold(header.address, arrived) {
@@ -131,17 +133,17 @@ impl Desk {
         self.changed.insert(Row::File(number));
     }
 
-    /// Takes one answer of the inbox, and what of attachments has come or is missing with it.
+    /// Takes answers of the inbox, and what of attachments has come or is missing with it.
     pub(super) fn take_in(
         &mut self,
-        page: &DrainPage,
+        pages: &[DrainPage],
         now: u64,
         rows: &mut dyn RowKeeper,
         rng: &mut impl CryptoRng,
     ) -> Result<Batch, KeepError> {
-        let mut batch = self.take(page, now, rng).save(rows)?;
+        let mut batch = self.take(pages, now, rng).save(rows)?;
         batch.texts += self.gather(rows, now, rng)?;
-        if page.records.is_empty() {
+        if batch.is_last {
             self.ask_for_missing(now, rng).save(rows)?;
         }
         Ok(batch)
@@ -206,6 +208,11 @@ impl Desk {
                 Ok(file.inbound.finish(read)?)
             }
         }
+    }
+
+    fn has_chunk(&self, number: u32, address: Address) -> bool {
+        let file = self.files.all.get(&number);
+        file.is_some_and(|file| file.inbound.has(address))
     }
 
     fn accept(&mut self, number: u32, chunk: &[u8]) {

@@ -33,11 +33,11 @@ const HOLD_SECONDS: u64 = 172_800;
 const MAX_HELD: usize = 10_000;
 
 /// What came of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// To acknowledge to the relay, now that everything is saved; `None` while something of it
-    /// waits for its place in the log.
-    pub cursor: Option<Cursor>,
+    /// To acknowledge to the relay, now that everything is saved; none while something of it waits
+    /// for its place in the log.
+    pub cursors: Vec<Cursor>,
     /// The inbox has no more.
     pub is_last: bool,
     /// Texts and parts of texts that were new.
@@ -45,10 +45,20 @@ pub struct Batch {
 }
 
 impl Desk {
-    /// Takes one answer of the inbox.
-    pub fn take(&mut self, page: &DrainPage, now: u64, rng: &mut impl CryptoRng) -> Change<Batch> {
+    /// Takes answers of the inbox, one of each shard at most, whose records came before all that were
+    /// not taken yet: in the order of positions they are in the order of arrival. Where no shard has
+    /// more, they are all without records.
+    pub fn take(
+        &mut self,
+        pages: &[DrainPage],
+        now: u64,
+        rng: &mut impl CryptoRng,
+    ) -> Change<Batch> {
         let (mut texts, mut has_opened) = (0, false);
-        for record in &page.records {
+        let mut records: Vec<&Drained> = pages.iter().flat_map(|page| &page.records).collect();
+        records.sort_by_key(|record| record.position);
+        let is_last = records.is_empty();
+        for record in records {
             let (new, is_opened) = self.take_record(record, now, rng);
             texts += new;
             has_opened |= is_opened;
@@ -56,47 +66,52 @@ impl Desk {
         if has_opened {
             texts += self.take_held(now, false, rng);
         }
-        if page.records.is_empty() {
+        if is_last {
             // Everything posted so far has been tried with the prekeys of its days.
             self.erase_past(day_of(now));
             self.submit(Event::Emptied { at: now });
             self.expire_strays(now);
             self.note_drained(now);
         }
-        if self.cursor != Some(page.cursor) {
-            self.cursor = Some(page.cursor);
-            self.changed.insert(Row::Meta);
+        for page in pages {
+            if self.shards.advance(page, self.holds_back()) {
+                self.changed.insert(Row::Meta);
+            }
         }
-        if !self.owes_cursor && !page.records.is_empty() && self.holds_back() {
-            self.owes_cursor = true;
-            self.changed.insert(Row::Meta);
-        }
-        let is_safe = !self.holds_back() && !page.records.is_empty();
+        let read = pages.iter().filter(|page| !page.records.is_empty());
+        let cursors = read.map(|page| page.cursor);
         self.change(Batch {
-            cursor: is_safe.then_some(page.cursor),
-            is_last: page.records.is_empty(),
+            cursors: if self.holds_back() {
+                Vec::new()
+            } else {
+                cursors.collect()
+            },
+            is_last,
             texts,
         })
     }
 
-    /// A cursor that could not be acknowledged when it was read, and can be now.
-    pub(super) const fn owed(&self) -> Option<Cursor> {
-        match self.cursor {
-            Some(cursor) if self.owes_cursor => Some(cursor),
-            _ => None,
-        }
+    /// Where a round begins a shard.
+    pub(super) fn resume(&mut self, shard: u16, now: u64) -> Cursor {
+        let known = self.shards.resume(shard, now);
+        known.unwrap_or_else(|| Cursor::start(shard))
+    }
+
+    /// Cursors that could not be acknowledged when they were read, and can be now.
+    pub(super) fn owed(&self) -> Vec<Cursor> {
+        self.shards.owed().collect()
     }
 
     /// The relay has taken it.
-    pub(super) fn paid(&mut self) -> Change<()> {
-        self.owes_cursor = false;
+    pub(super) fn paid(&mut self, cursor: Cursor) -> Change<()> {
+        self.shards.paid(cursor);
         self.changed.insert(Row::Meta);
         self.change(())
     }
 
-    /// The relay lives another life: read it from the start. What is known already is dropped.
-    pub fn rewind(&mut self) -> Change<()> {
-        self.cursor = None;
+    /// The relay lives another life: read a shard from the start. What is known already is dropped.
+    pub fn rewind(&mut self, shard: u16) -> Change<()> {
+        self.shards.rewind(shard);
         self.changed.insert(Row::Meta);
         self.change(())
     }
@@ -114,15 +129,18 @@ impl Desk {
         let Ok(envelope) = Envelope::parse(record.body.clone()) else {
             return (0, false);
         };
+        let address = mark(&envelope.address());
+        if self.recent.contains(&address) {
+            return (0, false);
+        }
         let at = (record.arrived, now);
         match self.recognise(&envelope, at, true, rng) {
-            Found::Arrived(arrived) => (self.submit(Event::Arrived(*arrived)), true),
-            Found::Nothing => (0, false),
-            Found::Stranger => {
-                self.hold(envelope, record.arrived, now);
-                (0, false)
-            }
+            Found::Arrived(arrived) => return (self.submit(Event::Arrived(*arrived)), true),
+            Found::Nothing => {}
+            Found::Stranger => self.hold(envelope, record.arrived, now),
         }
+        self.recent.insert(address, now);
+        (0, false)
     }
 
     /// What an envelope is, as far as this desk knows by now. Nothing changes. `is_any`: it may be

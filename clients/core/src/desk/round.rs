@@ -3,6 +3,7 @@
 //! The desk is held for each change, never while a request is under way, so that analysts do not
 //! wait for the network.
 
+mod fronts;
 mod log;
 
 use std::fmt;
@@ -10,9 +11,11 @@ use std::fmt;
 use rand_core::CryptoRng;
 use sotto_protocol::{
     bundle::{Pin, Published, Untrusted, VerifyError},
+    drain::{Cursor, DrainPage},
     statement::Policy,
 };
 
+use self::fronts::Fronts;
 use super::{Batch, Desk, DeskError, Effect, LiveLog, RowKeeper};
 use crate::{
     keep::KeepError,
@@ -141,32 +144,63 @@ impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
         published: &Published,
     ) -> Result<usize, S::Error> {
         self.pay(shared, published)?;
+        let signer = shared.with(|desk, _| Ok(desk.signer(&published.line)))?;
+        let mut fronts = Fronts::default();
         let mut all = 0;
         loop {
-            let (cursor, signer) =
-                shared.with(|desk, _| Ok((desk.cursor(), desk.signer(&published.line))))?;
-            let stamp = self.stamp(&signer);
-            let page = match self.relay.drain(&stamp, cursor) {
-                Err(RelayError::Conflict) if cursor.is_some() => {
-                    shared.with(|desk, keeper| Ok(desk.rewind().save(keeper)?))?;
-                    continue;
-                }
-                other => other?,
-            };
+            self.fetch(shared, &signer, &mut fronts)?;
+            let pages = fronts.next();
             let now = (self.clock)();
-            let Batch {
-                cursor,
-                is_last,
-                texts,
-            } = shared.with(|desk, keeper| Ok(desk.take_in(&page, now, keeper, self.rng)?))?;
-            all += texts;
-            if let Some(cursor) = cursor {
+            let batch: Batch =
+                shared.with(|desk, keeper| Ok(desk.take_in(&pages, now, keeper, self.rng)?))?;
+            all += batch.texts;
+            for cursor in batch.cursors {
                 let stamp = self.stamp(&signer);
                 self.relay.acknowledge(&stamp, cursor)?;
             }
-            if is_last {
+            if batch.is_last {
                 return Ok(all);
             }
+        }
+    }
+
+    /// Reads on in every shard of which nothing is left to take.
+    fn fetch<S: Shared>(
+        &mut self,
+        shared: &mut S,
+        signer: &Signer,
+        fronts: &mut Fronts,
+    ) -> Result<(), S::Error> {
+        let mut shard = 0;
+        while shard < fronts.count() {
+            if let Some(max) = fronts.wants(shard) {
+                let page = self.fetch_shard(shared, signer, (fronts.after(shard), shard, max))?;
+                fronts.arrived(page);
+            }
+            shard += 1;
+        }
+        Ok(())
+    }
+
+    fn fetch_shard<S: Shared>(
+        &mut self,
+        shared: &mut S,
+        signer: &Signer,
+        (after, shard, max): (Option<Cursor>, u16, usize),
+    ) -> Result<DrainPage, S::Error> {
+        let now = (self.clock)();
+        let after = match after {
+            Some(after) => after,
+            None => shared.with(|desk, _| Ok(desk.resume(shard, now)))?,
+        };
+        let stamp = self.stamp(signer);
+        match self.relay.drain_some(&stamp, after, max) {
+            Err(RelayError::Conflict) if after.position > 0 => {
+                shared.with(|desk, keeper| Ok(desk.rewind(shard).save(keeper)?))?;
+                let stamp = self.stamp(signer);
+                Ok(self.relay.drain_some(&stamp, Cursor::start(shard), max)?)
+            }
+            other => Ok(other?),
         }
     }
 
@@ -174,14 +208,16 @@ impl<T: Transport, R: CryptoRng> Rounds<'_, T, R> {
     fn pay<S: Shared>(&mut self, shared: &mut S, published: &Published) -> Result<(), S::Error> {
         let (owed, signer) =
             shared.with(|desk, _| Ok((desk.owed(), desk.signer(&published.line))))?;
-        let Some(cursor) = owed else { return Ok(()) };
-        let stamp = self.stamp(&signer);
-        match self.relay.acknowledge(&stamp, cursor) {
-            // Another life of the relay: it is read from its start.
-            Ok(()) | Err(RelayError::Conflict) => {}
-            Err(error) => return Err(error.into()),
+        for cursor in owed {
+            let stamp = self.stamp(&signer);
+            match self.relay.acknowledge(&stamp, cursor) {
+                // Another life of the relay: it is read from its start.
+                Ok(()) | Err(RelayError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+            shared.with(|desk, keeper| Ok(desk.paid(cursor).save(keeper)?))?;
         }
-        shared.with(|desk, keeper| Ok(desk.paid().save(keeper)?))
+        Ok(())
     }
 
     fn stamp<'s>(&mut self, signer: &'s Signer) -> Stamp<'s> {

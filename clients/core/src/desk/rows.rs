@@ -1,7 +1,6 @@
 //! The desk's state as rows of bytes, which a store seals and writes together. Not on the wire.
 
 use sotto_protocol::{
-    drain::Cursor,
     id::DeviceId,
     seal::Envelope,
     secret::SealingSecret,
@@ -18,17 +17,18 @@ use super::{
     membership::Membership,
     prekeys::Prekeys,
     queue::Queue,
+    shards::Shards,
     stood::Stood,
 };
 use crate::{
-    bytes::{bytes, count, flag, list, option, read_bytes, read_list, read_option},
+    bytes::{bytes, count, list, option, read_bytes, read_list, read_option},
     keep::{KeepError, Keeper},
 };
 
 /// Which row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Row {
-    /// Keys, prekeys, cursor and progress.
+    /// Keys, prekeys, cursors and progress.
     Meta,
     /// Envelopes nobody could open yet.
     Unopened,
@@ -127,7 +127,7 @@ impl From<DecodeError> for RowError {
     }
 }
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 const ROOM: usize = 16_384;
 
 impl Desk {
@@ -194,10 +194,7 @@ impl Desk {
             .progress
             .iter()
             .fold(out, |out, p| out.u64(p.cycle).u32(p.page));
-        let out = match self.cursor {
-            None => out.u8(0),
-            Some(cursor) => out.u8(1).bytes(&cursor.to_bytes()),
-        };
+        let out = self.shards.write(out);
         let prekeys = &self.prekeys;
         let out = out.u64(prekeys.serial).u32(prekeys.published);
         let out = [&prekeys.boards.new, &prekeys.boards.old]
@@ -215,7 +212,7 @@ impl Desk {
         let out = option(out, self.keeper.as_ref(), |out, (device, at)| {
             out.bytes(&device.0).u64(*at)
         });
-        let out = out.u64(self.used).u8(u8::from(self.owes_cursor));
+        let out = out.u64(self.used);
         let out = count(out, prekeys.secrets.len());
         let secrets = prekeys.secrets.iter();
         let out = secrets.fold(out, |out, (day, key)| {
@@ -236,9 +233,7 @@ impl Desk {
                 page: from.u32()?,
             };
         }
-        if from.u8()? == 1 {
-            desk.cursor = Some(Cursor::from_bytes(from.bytes(24)?)?);
-        }
+        desk.shards = Shards::read(from)?;
         let (serial, published) = (from.u64()?, from.u32()?);
         let size = |from: &mut Reader<'_>| {
             Ok(BoardSize {
@@ -254,7 +249,6 @@ impl Desk {
         desk.expired = from.u32()?;
         desk.keeper = read_option(from, |from| Ok((DeviceId(from.array()?), from.u64()?)))?;
         desk.used = from.u64()?;
-        desk.owes_cursor = flag(from)?;
         let secrets = read_list(from, |from| {
             Ok((from.u32()?, SealingSecret::from_bytes(from.array()?).into()))
         })?;

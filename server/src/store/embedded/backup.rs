@@ -23,7 +23,7 @@ impl Embedded {
     /// Writes a backup of this moment. Whoever posts and reads meanwhile is not held up; the file
     /// grows by what is deleted meanwhile. Blocks until `out` has taken everything.
     pub fn backup(&self, out: &mut dyn Write) -> Result<Counts, BackupError> {
-        let transaction = self.database.begin_read().map_err(Fault::disk);
+        let transaction = self.place.database()?.begin_read().map_err(Fault::disk);
         let reading = Reading(transaction.map_err(Fault::into_error)?);
         let mut rows = RowWriter::begin(out)?;
         reading.copy(&mut rows)?;

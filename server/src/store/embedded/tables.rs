@@ -7,13 +7,12 @@ use bytes::Bytes;
 use redb::{Database, ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use sotto_protocol::{
     drain::Drained,
-    envelope::EnvelopeHeader,
     id::{Board, DeviceId, LineId},
 };
 
 use super::{
     super::{
-        PageSlot, Post, Served, StoreError, Stored, arrival,
+        PageSlot, Post, Served, StoreError, Stored, arrival, class_of,
         format::{self, FORMAT, Found},
     },
     writer::Fault,
@@ -63,7 +62,8 @@ type Step = fn(&WriteTransaction) -> Result<(), Fault>;
 /// Makes missing tables and brings older ones up; returns the file's incarnation.
 pub(super) fn create(database: &Database, incarnation: u64) -> Result<u64, Fault> {
     let transaction = database.begin_write().map_err(Fault::disk)?;
-    let steps = format::steps(found(&transaction)?, FORMAT).map_err(Fault::Refused)?;
+    let (found, tables) = (found(&transaction)?, transaction.list_tables()?.count());
+    let steps = format::steps(found, FORMAT).map_err(Fault::Refused)?;
     for version in steps {
         let step = usize::try_from(version - 1).ok();
         let step = step.and_then(|step| STEPS.get(step));
@@ -79,6 +79,12 @@ pub(super) fn create(database: &Database, incarnation: u64) -> Result<u64, Fault
         }
         kept
     };
+    let is_whole = found == Found::Version(FORMAT) && transaction.list_tables()?.count() == tables;
+    if let (Some(kept), true) = (kept, is_whole) {
+        // On a full disk a commit could fail where there is nothing to be done.
+        transaction.abort().map_err(Fault::disk)?;
+        return Ok(kept);
+    }
     transaction.commit().map_err(Fault::disk)?;
     Ok(kept.unwrap_or(incarnation))
 }
@@ -343,9 +349,8 @@ impl Reading {
 fn record(position: u64, value: &[u8]) -> Result<Drained, Fault> {
     let corrupt = || Fault::Refused(StoreError::Corrupt);
     let (arrived, body) = value.split_first_chunk::<8>().ok_or_else(corrupt)?;
-    let header = EnvelopeHeader::parse(body).map_err(|_| corrupt())?;
     Ok(Drained {
-        class: header.class.byte(),
+        class: class_of(body).map_err(Fault::Refused)?,
         position,
         arrived: u64::from_le_bytes(*arrived),
         body: body.to_vec(),

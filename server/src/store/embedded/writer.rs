@@ -5,7 +5,7 @@ use std::{io, sync::Arc, thread};
 use redb::Database;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{super::StoreError, tables::Tables};
+use super::{super::StoreError, place::Place, tables::Tables};
 
 /// Operations waiting at most; further ones are refused as [`StoreError::Full`].
 const QUEUE: usize = 4_096;
@@ -51,7 +51,8 @@ impl From<redb::TableError> for Fault {
 
 /// Sends the answer once the commit is on disk. Dropped instead, the caller learns "unavailable".
 type Answer = Box<dyn FnOnce() + Send>;
-type Apply = Box<dyn FnOnce(&mut Tables<'_>) -> Result<Answer, Fault> + Send>;
+type Apply = Box<dyn FnOnce(&mut Tables<'_>, HasRoom) -> Result<Answer, Fault> + Send>;
+type HasRoom = bool;
 
 struct Job {
     bytes: usize,
@@ -63,23 +64,34 @@ struct Job {
 pub(super) struct Writer(mpsc::Sender<Job>);
 
 impl Writer {
-    pub(super) fn start(database: Arc<Database>) -> io::Result<Self> {
+    pub(super) fn start(place: Arc<Place>) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         thread::Builder::new()
             .name("store".into())
-            .spawn(move || run(&database, receiver))?;
+            .spawn(move || run(&place, receiver))?;
         Ok(Self(sender))
     }
 
-    /// Applies an operation and waits for its commit.
+    /// Resolves when the thread is gone, which it is before its time only if redb panics.
+    pub(super) async fn ended(&self) {
+        self.0.closed().await;
+    }
+
+    /// Applies an operation and waits for its commit. Where there is no room, what `needs_room` is
+    /// refused; the rest makes room, or is needed for that.
     pub(super) async fn submit<T: Send + 'static>(
         &self,
-        bytes: usize,
+        (bytes, needs_room): (usize, bool),
         apply: impl FnOnce(&mut Tables<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, receiver) = oneshot::channel();
-        let apply: Apply = Box::new(move |tables| {
-            let result = match apply(tables) {
+        let apply: Apply = Box::new(move |tables, has_room| {
+            let result = if needs_room && !has_room {
+                Err(Fault::Refused(StoreError::NoRoom))
+            } else {
+                apply(tables)
+            };
+            let result = match result {
                 Ok(value) => Ok(value),
                 Err(Fault::Refused(error)) => Err(error),
                 Err(fault) => return Err(fault),
@@ -100,7 +112,8 @@ impl Writer {
     }
 }
 
-fn run(database: &Database, mut jobs: mpsc::Receiver<Job>) {
+fn run(place: &Place, mut jobs: mpsc::Receiver<Job>) {
+    let _whatever_happens = Panicked(place);
     while let Some(first) = jobs.blocking_recv() {
         let mut bytes = first.bytes;
         let mut batch = vec![first];
@@ -110,20 +123,36 @@ fn run(database: &Database, mut jobs: mpsc::Receiver<Job>) {
             batch.push(job);
         }
         // On failure the answers are dropped unsent, and everybody in the batch asks again.
-        if let Ok(answers) = commit(database, batch) {
-            for answer in answers {
-                answer();
-            }
+        let Ok(database) = place.recover() else {
+            continue;
+        };
+        let has_room = place.has_room();
+        let committed = commit(&database, batch, has_room);
+        drop(database);
+        match committed {
+            Ok(answers) => answers.into_iter().for_each(|answer| answer()),
+            Err(_) => place.give_up(),
         }
     }
 }
 
-fn commit(database: &Database, batch: Vec<Job>) -> Result<Vec<Answer>, Fault> {
+/// After a panic closing the file would panic again, and hide what the process has to say at its end.
+struct Panicked<'p>(&'p Place);
+
+impl Drop for Panicked<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.leak();
+        }
+    }
+}
+
+fn commit(database: &Database, batch: Vec<Job>, has_room: HasRoom) -> Result<Vec<Answer>, Fault> {
     let transaction = database.begin_write().map_err(Fault::disk)?;
     let mut tables = Tables::open(&transaction)?;
     let answers = batch
         .into_iter()
-        .map(|job| (job.apply)(&mut tables))
+        .map(|job| (job.apply)(&mut tables, has_room))
         .collect::<Result<_, _>>()?;
     drop(tables);
     transaction.commit().map_err(Fault::disk)?;

@@ -1,4 +1,6 @@
--- Remembers how far one device has read and deletes a step of what all drainers have read.
+#!lua flags=allow-oom
+-- Remembers how far one device has read and deletes a step of what all drainers have read; also where
+-- memory is full, since this is what makes room.
 -- KEYS meta, acks, index; ARGV position, body prefix, device, drainers...
 -- Returns -1 for a position never given out, 1 while there is more to delete, else 0.
 local position = tonumber(ARGV[1])

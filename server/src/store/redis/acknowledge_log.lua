@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Remembers what one device holds and deletes what all devices hold, but never the newest record.
 -- KEYS log, acks; ARGV position, device, devices...
 local first = tonumber(redis.call('HGET', KEYS[2], 'first') or '0')

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- KEYS log, acks; ARGV position, record. Returns 0 where another record stands or one before is missing.
 local position = tonumber(ARGV[1])
 local first = tonumber(redis.call('HGET', KEYS[2], 'first') or '0')

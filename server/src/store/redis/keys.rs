@@ -1,19 +1,62 @@
-//! Key names. All keys of a line share one hash tag, so that a cluster keeps them in one slot.
+//! Key names. What is written together shares a hash tag, so that a Cluster keeps it in one slot;
+//! what need not be together does not, so that a line spreads over the nodes.
 
 use sotto_protocol::id::{Board, LineId};
 
-/// `s1:{LINE}:` before every key of a line.
+use super::super::PageSlot;
+
+/// `s1:{TAG}:` before every key of a slot.
 #[derive(Debug, Clone)]
 pub(super) struct Keys(Vec<u8>);
 
+/// Slots that the pages of one board are spread over.
+pub(super) const PAGE_GROUPS: u32 = 64;
+
 impl Keys {
-    pub(super) fn of(line: LineId) -> Self {
-        Self(format!("s1:{{{}}}:", line.to_text()).into_bytes())
+    /// Of what a line has once: number of shards, served cycles, statements.
+    pub(super) fn line(line: LineId) -> Self {
+        Self::tagged(&line.to_text())
     }
 
-    /// Hash: `head`, `floor`, `seed` and the served cycles.
+    /// Of one shard of the inbox.
+    pub(super) fn shard(line: LineId, shard: u16) -> Self {
+        Self::tagged(&format!("{}/{shard}", line.to_text()))
+    }
+
+    /// Of one desk's log.
+    pub(super) fn log(line: LineId, log: u16) -> Self {
+        Self::tagged(&format!("{}/log/{log}", line.to_text()))
+    }
+
+    /// Of the pages of a board with the same remainder.
+    pub(super) fn pages(line: LineId, board: Board, page: u32) -> Self {
+        let group = page % PAGE_GROUPS;
+        Self::tagged(&format!("{}/{}/{group}", line.to_text(), board.name()))
+    }
+
+    /// Of what was spent, by the first byte of it.
+    pub(super) fn spent(line: LineId, token: &[u8; 32]) -> Vec<u8> {
+        let [first, ..] = token;
+        Self::tagged(&format!("{}/n/{first}", line.to_text())).with(b"", token)
+    }
+
+    fn tagged(tag: &str) -> Self {
+        Self(format!("s1:{{{tag}}}:").into_bytes())
+    }
+
+    /// Hash. Of a line: `shards`, the served cycles. Of a shard: `head`, `floor`, `seed`. Of a log: `seed`.
     pub(super) fn meta(&self) -> Vec<u8> {
         self.with(b"meta", &[])
+    }
+
+    /// Counts what came to a line with several shards.
+    pub(super) fn order(&self) -> Vec<u8> {
+        self.with(b"order", &[])
+    }
+
+    /// Nothing in it: written after everything that replicas are to have.
+    pub(super) fn beat(&self) -> Vec<u8> {
+        self.with(b"beat", &[])
     }
 
     /// Before the address of each waiting body.
@@ -35,19 +78,24 @@ impl Keys {
         self.with(b"index", &[])
     }
 
-    /// Hash of positions by device.
+    /// Hash of positions by device; of a log besides `first`, the position of its first record.
     pub(super) fn acks(&self) -> Vec<u8> {
         self.with(b"acks", &[])
     }
 
-    /// Before the number of each cycle of a board.
-    pub(super) fn cycle_prefix(&self, board: Board) -> Vec<u8> {
-        self.with(b"p:", format!("{}:", board.name()).as_bytes())
+    /// List of records that are not deleted.
+    pub(super) fn records(&self) -> Vec<u8> {
+        self.with(b"records", &[])
     }
 
-    /// Hash of pages by number.
-    pub(super) fn cycle(&self, board: Board, cycle: u64) -> Vec<u8> {
-        self.with(b"p:", format!("{}:{cycle}", board.name()).as_bytes())
+    /// The body of one page.
+    pub(super) fn page(&self, slot: PageSlot) -> Vec<u8> {
+        self.with(b"p:", format!("{}:{}", slot.cycle, slot.page).as_bytes())
+    }
+
+    /// Before the number of each cycle of a board: bits of the pages that are written.
+    pub(super) fn written(&self, board: Board) -> Vec<u8> {
+        self.with(b"written:", format!("{}:", board.name()).as_bytes())
     }
 
     /// Sorted set of cycles that have pages.
@@ -55,23 +103,9 @@ impl Keys {
         self.with(b"cycles:", board.name().as_bytes())
     }
 
-    pub(super) fn spent(&self, token: &[u8]) -> Vec<u8> {
-        self.with(b"n:", token)
-    }
-
     /// Hash of statements by name.
     pub(super) fn statements(&self) -> Vec<u8> {
         self.with(b"statements", &[])
-    }
-
-    /// List of records that are not deleted.
-    pub(super) fn log(&self, log: u16) -> Vec<u8> {
-        self.with(b"log:", log.to_string().as_bytes())
-    }
-
-    /// Hash: `first`, the position of the first of them, and by device the first it does not hold.
-    pub(super) fn log_acks(&self, log: u16) -> Vec<u8> {
-        self.with(b"log-acks:", log.to_string().as_bytes())
     }
 
     fn with(&self, kind: &[u8], rest: &[u8]) -> Vec<u8> {

@@ -1,17 +1,12 @@
 //! Desk logs: a list of records, and a hash that says where it begins and who holds what.
 
-use redis::pipe;
+use redis::cmd;
 use sotto_protocol::{
     id::{DeviceId, LineId},
     log::LogPage,
 };
 
-use super::{
-    super::StoreError,
-    Redis,
-    keys::Keys,
-    values::{accepted, incarnation},
-};
+use super::{super::StoreError, Redis, batch::Batch, keys::Keys, values::accepted};
 
 /// Scripts count in floating point; no log is that long.
 const LONGEST_LOG: u64 = 1 << 52;
@@ -23,17 +18,16 @@ impl Redis {
         position: u64,
         record: &[u8],
     ) -> Result<(), StoreError> {
-        let keys = Keys::of(line);
-        let mut pipeline = pipe();
-        pipeline
-            .cmd("EVAL")
+        let keys = Keys::log(line, log);
+        let mut script = cmd("EVAL");
+        script
             .arg(include_str!("append_log.lua"))
             .arg(2)
-            .arg(keys.log(log))
-            .arg(keys.log_acks(log))
+            .arg(keys.records())
+            .arg(keys.acks())
             .arg(position)
             .arg(record);
-        accepted(self.run(&pipeline).await?)
+        accepted(self.run(Batch::of(script).kept(keys.beat())).await?)
     }
 
     pub(super) async fn acknowledge_records(
@@ -42,21 +36,19 @@ impl Redis {
         (device, position): (DeviceId, u64),
         devices: &[DeviceId],
     ) -> Result<(), StoreError> {
-        let keys = Keys::of(line);
-        let mut pipeline = pipe();
-        let command = pipeline
-            .cmd("EVAL")
+        let keys = Keys::log(line, log);
+        let mut script = cmd("EVAL");
+        script
             .arg(include_str!("acknowledge_log.lua"))
             .arg(2)
-            .arg(keys.log(log))
-            .arg(keys.log_acks(log))
+            .arg(keys.records())
+            .arg(keys.acks())
             .arg(position.min(LONGEST_LOG))
             .arg(&device.0);
         for device in devices {
-            command.arg(&device.0);
+            script.arg(&device.0);
         }
-        command.ignore();
-        self.run(&pipeline).await
+        self.run::<((),)>(Batch::of(script)).await.map(drop)
     }
 
     pub(super) async fn records(
@@ -65,24 +57,21 @@ impl Redis {
         from: u64,
         max: usize,
     ) -> Result<LogPage, StoreError> {
-        let keys = Keys::of(line);
-        let mut pipeline = pipe();
-        pipeline.atomic();
-        self.ask_incarnation(&mut pipeline, &keys);
+        let keys = Keys::log(line, log);
         // In one step, because places in the list shift when records are deleted.
-        pipeline
-            .cmd("EVAL")
+        let mut script = cmd("EVAL");
+        script
             .arg(include_str!("read_log.lua"))
             .arg(2)
-            .arg(keys.log(log))
-            .arg(keys.log_acks(log))
+            .arg(keys.records())
+            .arg(keys.acks())
             .arg(from.min(LONGEST_LOG))
             .arg(max);
-        let (seed, info, (next, records)): (String, String, (u64, Vec<Vec<u8>>)) =
-            self.run(&pipeline).await?;
+        let (incarnation, (next, records)): (u64, (u64, Vec<Vec<u8>>)) =
+            self.with_incarnation(&keys, script).await?;
         Ok(LogPage {
             log,
-            incarnation: incarnation(&seed, &info)?,
+            incarnation,
             next,
             records,
         })

@@ -1,3 +1,4 @@
+#!lua flags=no-writes
 -- KEYS log, acks; ARGV from, number. Returns the next position and the records.
 local first = tonumber(redis.call('HGET', KEYS[2], 'first') or '0')
 local next = first + redis.call('LLEN', KEYS[1])

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Deletes a step of what arrived before a time. KEYS meta, index; ARGV before, body prefix
 local rows = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 256)
 local deleted = 0

@@ -1,14 +1,17 @@
 //! What comes back from Redis.
 
 use bytes::Bytes;
-use sotto_protocol::{drain::Drained, envelope::EnvelopeHeader, hash};
+use sotto_protocol::{drain::Drained, hash};
 
-use super::super::{StoreError, Stored};
+use super::{
+    super::{StoreError, Stored, class_of},
+    examine::field,
+};
 
 /// One entry of the index.
 pub(super) struct Row {
     pub(super) position: u64,
-    arrived: u64,
+    pub(super) arrived: u64,
     pub(super) address: Vec<u8>,
 }
 
@@ -23,9 +26,8 @@ impl Row {
     }
 
     pub(super) fn drained(&self, body: Vec<u8>) -> Result<Drained, StoreError> {
-        let header = EnvelopeHeader::parse(&body).map_err(|_| StoreError::Corrupt)?;
         Ok(Drained {
-            class: header.class.byte(),
+            class: class_of(&body)?,
             position: self.position,
             arrived: self.arrived,
             body,
@@ -33,16 +35,14 @@ impl Row {
     }
 }
 
-/// A number for this life of the line in this run of Redis.
+/// A number for this life of a slot under this master.
 ///
-/// A restart may have lost the last second, whose positions are then given out again: the run id in
-/// the hash makes drainers read from the start and drop what they know.
+/// A restart or a failover may have lost what was written last, whose positions are then given out
+/// again: the replication id in the hash, new in each of these cases, makes drainers read from the
+/// start and drop what they know. A slot that moves to another master has another one too.
 pub(super) fn incarnation(seed: &str, info: &str) -> Result<u64, StoreError> {
-    let run = info
-        .lines()
-        .find_map(|line| line.strip_prefix("run_id:"))
-        .ok_or(StoreError::Corrupt)?;
-    let hash = hash::digest(&[seed.as_bytes(), run.trim().as_bytes()]);
+    let id = field(info, "master_replid").ok_or(StoreError::Corrupt)?;
+    let hash = hash::digest(&[seed.as_bytes(), id.as_bytes()]);
     Ok(hash
         .first_chunk()
         .map_or(0, |bytes| u64::from_le_bytes(*bytes)))
