@@ -3,6 +3,7 @@
 mod edges;
 mod line;
 mod rollback;
+mod sound;
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! Codes: eight words that survive paper, and what is derived from them.
 
+mod mistakes;
+
 use std::collections::BTreeSet;
 
 use bip39::Language;

@@ -1,5 +1,9 @@
 //! The conversation engine: both ends, any number of rounds, nothing changed by what is refused.
 
+mod begin;
+mod erased;
+mod windows;
+
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};

@@ -2,6 +2,8 @@
 //! and nothing may be missing, left over or bent.
 
 mod bent;
+mod entries;
+mod limits;
 mod objects;
 mod rows;
 mod seeds;

@@ -2,6 +2,7 @@
 
 mod admission;
 mod alarms;
+mod granted;
 mod office;
 mod order;
 mod records;

@@ -1,5 +1,7 @@
 //! One envelope: any change of it, of its key or of its place is the one error, `Reject`.
 
+mod shown;
+
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;

@@ -194,6 +194,34 @@ fn padding_is_checked() {
     assert_eq!(length, 100);
 }
 
+/// Only who made the file could seal it so; it would lie where nobody looks for it.
+#[test]
+fn a_chunk_at_another_address_is_refused() {
+    let plain = file(100, 17);
+    let (manifest, chunks) = sealed(&plain, 18);
+    let bytes = manifest.to_bytes();
+    let mut key = [0; 32];
+    let hkdf = Hkdf::<Sha256>::from_prk(&bytes[8..40]).unwrap();
+    let info = [b"sotto/1 chunk".as_slice(), &[0; 4], &[1]].concat();
+    hkdf.expand(&info, &mut key).unwrap();
+    let mut padded = plain;
+    padded.resize(CHUNK_PAYLOAD_BYTES, 0);
+    let at = |address: &[u8]| {
+        let header = [&chunks[0][..4], address].concat();
+        let payload = Payload {
+            msg: &padded,
+            aad: &header,
+        };
+        let cipher = ChaCha20Poly1305::new(&key.into());
+        let sealed = cipher.encrypt(&Nonce::default(), payload).unwrap();
+        [header, sealed].concat()
+    };
+    let own = at(&chunks[0][4..36]);
+    assert!(own == chunks[0]);
+    let other = at(&[1; 32]);
+    assert_eq!(manifest.open_chunk(0, &other).err(), Some(Reject));
+}
+
 #[test]
 fn no_address_comes_twice_and_nothing_is_readable() {
     let plain = vec![b'a'; 5 * CHUNK_PAYLOAD_BYTES];
