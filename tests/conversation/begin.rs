@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use sotto_protocol::{
-    conversation::{Conversation, Fresh, SendError, Slot},
+    conversation::{Conversation, Cycle, Fresh, SendError, Slot},
     id::Board,
     keys::SealingPublicKey,
     limits::RATCHET_KEY_BYTES,
@@ -146,6 +146,14 @@ fn who_keeps_nothing_begins_for_ever() {
         prekey,
         keys,
     } = accept(phone, keys, prekey, b"first", rng);
+    // Without a first day both ends find its page on any.
+    let cycle = Cycle {
+        number: u64::from(DAY) * 288,
+        seconds: 300,
+    };
+    let page = phone.own_page(Board::New, cycle, 0, 65_536);
+    assert!(page.is_some());
+    assert_eq!(desk.own_page(Board::New, cycle, 0, 65_536), page);
     for round in 0..3 {
         let board = Slot::Board(Board::New, round);
         pass(&mut desk, &mut phone, board, b"answer", rng);
