@@ -47,6 +47,7 @@ fn a_drain_page_has_at_most_64_records_in_a_buffer_of_its_size() {
         body: vec![1; ENVELOPE_BYTES],
     };
     let page = |count| DrainPage {
+        last_shard: 0,
         cursor: Cursor::default(),
         records: vec![record.clone(); count],
     };
