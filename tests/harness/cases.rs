@@ -2,7 +2,7 @@
 
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// Cases of a property that has `few` in a usual run, and [`SOAK`] times as many in a soak.
+/// Cases of a property that has `few` in a usual run, and 16 times as many in a soak.
 /// `SOTTO_CASES` in the environment sets another number for all.
 pub fn count(few: u32) -> u32 {
     #[expect(
