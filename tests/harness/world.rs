@@ -189,8 +189,7 @@ pub struct World {
     redis: Option<RedisServer>,
     cluster: Option<Arc<RedisCluster>>,
     dir: TempDir,
-    /// Of a store that was made here.
-    #[expect(dead_code, reason = "dropping it removes the store")]
+    /// Of an embedded store that was made here.
     place: Option<TempDir>,
     rng: ChaCha20Rng,
 }
@@ -219,9 +218,10 @@ impl World {
                 Arc::new(runtime.block_on(Redis::connect(&url, 2, seed)).unwrap())
             }
         });
+        let place = redis.is_none().then_some(dir);
         Self {
             redis,
-            place: Some(dir),
+            place,
             ..world
         }
     }
@@ -381,8 +381,8 @@ impl World {
 
     /// Everything the relay's store holds, raw.
     pub fn held(&self) -> Vec<u8> {
-        let path = self.dir.path().join("relay.redb");
-        let mut all = std::fs::read(path).unwrap_or_default();
+        let path = self.place.as_ref().map(|dir| dir.path().join("relay.redb"));
+        let mut all = path.map_or_else(Vec::new, |path| std::fs::read(path).unwrap());
         let redis = self.redis.iter().flat_map(RedisServer::dump);
         let cluster = self.cluster.iter().flat_map(|cluster| cluster.dump());
         for (key, value) in redis.chain(cluster) {
