@@ -37,6 +37,16 @@ struct Pair {
     keys: CodeKeys,
 }
 
+impl Pair {
+    /// One more epoch-0 message of the phone, as the desk opens it.
+    fn again(&mut self, rng: &mut ChaCha20Rng) -> (Message, FirstContact) {
+        let contact = (&self.keys, &self.prekey);
+        let message = first(&mut self.phone, contact, b"more", rng).unwrap();
+        let (opened, _) = FirstContact::parse(&message.body).unwrap();
+        (message, opened)
+    }
+}
+
 /// A phone's epoch-0 message, opened with the prekey.
 fn first(
     phone: &mut Conversation,
@@ -239,14 +249,14 @@ fn own_pages_agree_on_both_ends_and_are_erased() {
 #[test]
 fn copies_of_a_first_contact_join_and_strangers_do_not() {
     let rng = &mut ChaCha20Rng::seed_from_u64(6);
+    let mut pair = begin(b"first", rng);
+    let (again, contact) = pair.again(rng);
     let Pair {
-        mut phone,
         mut desk,
         prekey,
         keys,
-    } = begin(b"first", rng);
-    let again = first(&mut phone, (&keys, &prekey), b"more", rng).unwrap();
-    let (contact, _) = FirstContact::parse(&again.body).unwrap();
+        ..
+    } = pair;
     desk.join(&again, &contact).unwrap();
     assert!(desk.received().unwrap().covers(0, 1));
     let mut stranger = Conversation::begin(LINE, DAY, false, rng);

@@ -60,14 +60,9 @@ fn a_desk_accepts_only_what_begins_a_conversation() {
 #[test]
 fn a_copy_joins_by_all_that_names_its_conversation() {
     let rng = &mut ChaCha20Rng::seed_from_u64(22);
-    let Pair {
-        mut phone,
-        mut desk,
-        prekey,
-        keys,
-    } = begin(b"first", rng);
-    let again = first(&mut phone, (&keys, &prekey), b"more", rng).unwrap();
-    let (contact, _) = FirstContact::parse(&again.body).unwrap();
+    let mut pair = begin(b"first", rng);
+    let (again, contact) = pair.again(rng);
+    let Pair { mut desk, .. } = pair;
     let before = desk.to_bytes();
     let stranger = FirstContact {
         nonce: [1; 32],

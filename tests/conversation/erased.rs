@@ -6,12 +6,11 @@ use sotto_protocol::{
     conversation::{Conversation, Slot},
     id::Board,
     limits::SKIPPED_DAYS,
-    message::FirstContact,
     seal::{Envelope, Reject},
     wire::DecodeError,
 };
 
-use super::{DAY, LINE, Pair, begin, first, keys, open, pass, prepare};
+use super::{DAY, LINE, Pair, begin, keys, open, pass, prepare};
 
 const BOARD: Slot = Slot::Board(Board::New, 1);
 
@@ -71,14 +70,13 @@ fn an_epoch_that_is_answered_leaves_no_secret_with_its_sender() {
 #[test]
 fn a_desk_keeps_keys_of_what_did_not_come_for_28_days() {
     let rng = &mut ChaCha20Rng::seed_from_u64(43);
+    let mut pair = begin(b"first", rng);
+    let (again, contact) = pair.again(rng);
     let Pair {
         mut phone,
         mut desk,
-        prekey,
-        keys,
-    } = begin(b"first", rng);
-    let again = first(&mut phone, (&keys, &prekey), b"more", rng).unwrap();
-    let (contact, _) = FirstContact::parse(&again.body).unwrap();
+        ..
+    } = pair;
     pass(&mut desk, &mut phone, BOARD, b"answer", rng);
     let replies = [(); 4].map(|()| sealed(&mut phone, Slot::Inbox, rng));
     open(&mut desk, Slot::Inbox, &replies[3]).unwrap();

@@ -1,13 +1,10 @@
 //! One sealed value: `2 | kind | class | 0 | epoch (u32) | nonce (24) | ciphertext | tag`, 48 bytes more
 //! than what is inside, so that an envelope with its header in Redis stays within 8 KiB.
 
-use std::{hint::black_box, sync::LazyLock};
-
 use bytes::Bytes;
 use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use sotto_protocol::{
-    id::{Board, LineId},
-    limits::PAGE_BODY_BYTES,
+    id::LineId,
     wire::{Reader, Writer},
 };
 
@@ -150,29 +147,6 @@ pub(super) fn seal(
     stored.extend_from_slice(&tag);
     Ok(Bytes::from(stored))
 }
-
-/// What opening a page takes, for nothing: the same steps, on a page that is always there.
-pub(super) fn work() {
-    static BLANK: LazyLock<Option<(EpochKey, Bytes)>> = LazyLock::new(|| {
-        let key = EpochKey::make().ok()?;
-        let page = seal(&key, 0, NOWHERE, &[0x5a; PAGE_BODY_BYTES]).ok()?;
-        Some((key, page))
-    });
-    if let Some((key, page)) = BLANK.as_ref() {
-        let opened = Kept::parse(page).map(|kept| kept.open(key, NOWHERE));
-        let _for_nothing = black_box(opened);
-    }
-}
-
-/// A page of no board.
-const NOWHERE: (LineId, Place) = {
-    let board = Board::New;
-    let (cycle, page) = (0, u32::MAX);
-    (
-        LineId([0; 16]),
-        Place::Page(PageSlot { board, cycle, page }),
-    )
-};
 
 /// A value in clear begins with 1, the version of envelopes and of log records.
 const FORM: u8 = 2;
