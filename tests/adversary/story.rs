@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
-use sotto_core::tipster::{State, Tipster};
+use sotto_core::{
+    text::TextError,
+    tipster::{State, Tipster},
+};
 use sotto_protocol::{code::CodeKeys, id::Address, limits::DAY_SECONDS, secret::Secret};
 
 use super::{
@@ -137,7 +140,9 @@ impl Story {
 
     pub(crate) fn go(&mut self, op: Op) {
         match op {
-            Op::Write(parts) => self.write(parts),
+            Op::Write(parts) => {
+                self.write(parts);
+            }
             Op::Open(turns) => self.open(turns.into(), None),
             Op::OpenAndStop(saves) => self.open(MANY, Some(saves)),
             Op::Relay(fate) => self.net.fates.push(fate),
@@ -179,7 +184,8 @@ impl Story {
         self.office.compose(&self.net, self.now + 2 * NEW_SECONDS)
     }
 
-    fn write(&mut self, parts: u8) {
+    /// Whether it was taken: a phone refuses where too much waits, and says so.
+    fn write(&mut self, parts: u8) -> bool {
         let text = self.text("tip", parts);
         if self.phone.keeps_nothing {
             // What does not arrive is gone when the app is closed.
@@ -187,12 +193,16 @@ impl Story {
                 self.owed_to_desk.insert(text.clone());
             }
             self.phone.draft = Some(text);
-            return;
+            return true;
         }
         let mut tipster = self.phone.tipster();
         let written = tipster.write(&text, self.now, &mut self.phone.rng);
+        if matches!(written, Err(TextError::Backlog)) {
+            return false;
+        }
         written.unwrap().save(&mut self.phone.disk).unwrap();
         self.owed_to_desk.insert(text);
+        true
     }
 
     fn text(&mut self, what: &str, parts: u8) -> String {

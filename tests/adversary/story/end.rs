@@ -85,13 +85,16 @@ impl Story {
 
     /// One more text each way, whatever happened before.
     fn say_goodbye(&mut self) {
-        self.write(1);
+        let mut is_written = false;
         for number in 0..PATIENCE {
-            if self.is_settled() {
+            // What is written may have to wait for receipts of what came before.
+            is_written = is_written || self.write(1);
+            if is_written && self.is_settled() {
                 break;
             }
             self.step(number);
         }
+        assert!(is_written, "the phone takes no text any more");
         self.reply(self.office.machines.len() - 1, 2);
         for number in 0..PATIENCE {
             if self.is_settled() {
