@@ -18,6 +18,7 @@ mod keeper;
 mod luck;
 mod membership;
 mod pending;
+mod places;
 mod prekeys;
 mod queue;
 mod recent;

@@ -1,13 +1,11 @@
 //! What stands on a page: answers whose own page it is, sealed afresh, and genuine envelopes to nobody.
 
-use std::collections::BTreeMap;
-
 use rand_core::CryptoRng;
 use sotto_protocol::{
     bundle::day_of,
-    conversation::{Content, Cycle, Outgoing, Slot},
+    conversation::{Content, Outgoing, Slot},
     id::Board,
-    limits::{DAY_SECONDS, MAX_PER_PAGE, PAGE_BODY_BYTES, PAGE_ENVELOPES},
+    limits::{DAY_SECONDS, PAGE_BODY_BYTES, PAGE_ENVELOPES},
     message::{Flags, Kind, Message},
     seal::{self, Envelope, Place, Reject},
     secret::{SealingSecret, Secret},
@@ -100,60 +98,17 @@ impl Desk {
             .sum()
     }
 
-    /// The answers of one page. Every conversation has a first and a second page in each cycle; what
-    /// does not fit the first goes to the second, and what fits neither waits for the next cycle.
-    fn allocate(&self, policy: &Policy, due: Due, now: u64) -> Vec<Placed<'_>> {
-        let Some(count) = self.pages(due.board, due.cycle) else {
-            return Vec::new();
-        };
-        let cycle = Cycle {
-            number: due.cycle,
-            seconds: policy.cycle_seconds(due.board),
-        };
-        let mut pages: BTreeMap<u32, Vec<Placed<'_>>> = BTreeMap::new();
-        let mut left = Vec::new();
-        for thread in self.threads() {
-            let answers = due_answers(thread, policy, due.board, now);
-            let answers = answers.map(|pending| (thread, pending));
-            let is_free = |placed: &Placed<'_>| {
-                answer(placed).is_none_or(|answer| !self.stood.is_elsewhere(&answer, due))
-            };
-            let mut answers: Vec<Placed<'_>> = answers.filter(is_free).collect();
-            let length = u64::try_from(answers.len()).unwrap_or(1).max(1);
-            let turn = usize::try_from(due.cycle % length).unwrap_or(0);
-            answers.rotate_left(turn);
-            let rest = place(
-                &mut pages,
-                own_page(thread, due.board, cycle, 0, count),
-                answers,
-            );
-            left.push((thread, rest));
-        }
-        for (thread, answers) in left {
-            place(
-                &mut pages,
-                own_page(thread, due.board, cycle, 1, count),
-                answers,
-            );
-        }
-        pages.remove(&due.page).unwrap_or_default()
-    }
-
-    fn threads(&self) -> impl Iterator<Item = &Thread> {
+    pub(super) fn threads(&self) -> impl Iterator<Item = &Thread> {
         self.cases.values().flat_map(|case| &case.threads)
     }
 }
 
 /// A message and the conversation it belongs to.
-type Placed<'d> = (&'d Thread, &'d Pending);
+pub(super) type Placed<'d> = (&'d Thread, &'d Pending);
 
-fn answer((thread, pending): &Placed<'_>) -> Option<Answer> {
+pub(super) fn answer((thread, pending): &Placed<'_>) -> Option<Answer> {
     let number = pending.outgoing.as_ref()?.number();
     Some((*thread.conversation.nonce(), number))
-}
-
-fn own_page(thread: &Thread, board: Board, cycle: Cycle, choice: u8, pages: u32) -> Option<u32> {
-    thread.conversation.own_page(board, cycle, choice, pages)
 }
 
 /// A message as it is sealed in this cycle: with the newest acknowledgement, and once more to the
@@ -178,23 +133,9 @@ fn current(
     Ok(Some(outgoing))
 }
 
-/// Puts up to four answers on a page; what is left over.
-fn place<'d>(
-    pages: &mut BTreeMap<u32, Vec<Placed<'d>>>,
-    page: Option<u32>,
-    mut answers: Vec<Placed<'d>>,
-) -> Vec<Placed<'d>> {
-    let Some(page) = page else { return answers };
-    let on_page = pages.entry(page).or_default();
-    let room = PAGE_ENVELOPES.saturating_sub(on_page.len());
-    let fits = room.min(MAX_PER_PAGE).min(answers.len());
-    on_page.extend(answers.drain(..fits));
-    answers
-}
-
 /// Unacknowledged answers that belong on `board` at `now`. For two cycles of *old* they stand on
 /// both, so that an answer never leaves *new* before *old* shows it.
-fn due_answers<'d>(
+pub(super) fn due_answers<'d>(
     thread: &'d Thread,
     policy: &Policy,
     board: Board,

@@ -38,11 +38,11 @@ pub(super) struct Stood {
 }
 
 impl Stood {
-    /// Whether it stands on another page of this cycle already: its address would show that the two
-    /// pages belong together.
-    pub(super) fn is_elsewhere(&self, answer: &Answer, due: Due) -> bool {
-        let at = self.answers.get(&(due.board, *answer));
-        at.is_some_and(|(cycle, page)| *cycle == due.cycle && *page != due.page)
+    /// The page it stands on in this cycle already: on another one its address would show that the
+    /// two belong together.
+    pub(super) fn page(&self, answer: &Answer, due: Due) -> Option<u32> {
+        let (cycle, page) = self.answers.get(&(due.board, *answer))?;
+        (*cycle == due.cycle).then_some(*page)
     }
 
     /// What a page that may have been written already shows.

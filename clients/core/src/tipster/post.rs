@@ -146,7 +146,8 @@ impl Tipster {
         rng: &mut impl CryptoRng,
     ) -> Result<Post, SendError> {
         let mut receipts = Receipts::default();
-        for (id, part) in &self.known {
+        let kept = self.known.iter().filter(|(id, _)| !self.loses(*id));
+        for (id, part) in kept {
             receipts.note(*id, *part);
         }
         let body = receipts.to_bytes();
@@ -164,6 +165,12 @@ impl Tipster {
             envelope,
             what: What::Acknowledgement,
         })
+    }
+
+    /// Whether what was read of a text goes with this sitting, because the rest of it is not there.
+    fn loses(&self, id: u64) -> bool {
+        let mut inbox = self.inbox.iter();
+        self.keeps_nothing() && inbox.any(|text| text.id == id && !text.is_whole())
     }
 
     /// Seals in the newest conversation.
