@@ -36,7 +36,7 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// Appends over `connections` multiplexed connections: body, mark, position and index in one atomic
+/// Appends over `connections` multiplexed connections: body, position and index in one atomic
 /// pipeline, without a script.
 pub fn redis(
     server: &RedisServer,
@@ -58,10 +58,7 @@ pub fn redis(
         in_turns(in_flight, seconds, envelope, move |task, body| {
             let mut connection = all[task % connections].clone();
             async move {
-                let (key, mark) = (
-                    [b"s1:{raw}:b:", &body[4..36]].concat(),
-                    [b"s1:{raw}:m:", &body[4..36]].concat(),
-                );
+                let key = [b"s1:{raw}:b:", &body[4..36]].concat();
                 let mut pipeline = pipe();
                 pipeline.atomic();
                 pipeline
@@ -69,13 +66,6 @@ pub fn redis(
                     .arg(key)
                     .arg(&body)
                     .arg("NX")
-                    .arg("PX")
-                    .arg(LIFETIME_MS)
-                    .ignore();
-                pipeline
-                    .cmd("SET")
-                    .arg(mark)
-                    .arg(1)
                     .arg("PX")
                     .arg(LIFETIME_MS)
                     .ignore();

@@ -15,7 +15,7 @@ use super::{
     values::{Row, incarnation},
 };
 
-/// Bodies and marks outlive retention by a day, then Redis drops them itself.
+/// Bodies, and the names that are left of them, outlive retention by a day; then Redis drops them itself.
 pub(super) const LIFETIME_MS: u64 = (RETENTION_DAYS + 1) * DAY_SECONDS * 1_000;
 /// Of a stream: its id, its fields.
 type Entry = (String, Vec<Vec<u8>>);
@@ -62,15 +62,12 @@ impl Redis {
         let mut set = cmd("SET");
         set.arg(keys.body(address))
             .arg(post.body.as_ref())
-            .arg("NX")
-            .arg("PX")
-            .arg(LIFETIME_MS);
+            .arg("NX");
         let mut enter = cmd("EVALSHA");
         enter
             .arg(self.connections.append.get_hash())
-            .arg(4)
+            .arg(3)
             .arg(keys.body(address))
-            .arg(keys.mark(address))
             .arg(keys.meta())
             .arg(keys.index())
             .arg(arrival(now))
@@ -208,8 +205,7 @@ impl Redis {
         let mut script = cmd("EVAL");
         script
             .arg(include_str!("sweep.lua"))
-            .arg(2)
-            .arg(keys.meta())
+            .arg(1)
             .arg(keys.index())
             .arg(before)
             .arg(keys.bodies());
@@ -254,6 +250,7 @@ impl Redis {
             let bodies: Vec<Option<Vec<u8>>> = self.run(batch).await?;
             for (row, body) in rows.iter().zip(bodies) {
                 // A body may have been acknowledged away since the index was read.
+                let body = body.filter(|body| !body.is_empty());
                 records.extend(body.map(|body| row.drained(body)).transpose()?);
             }
         }

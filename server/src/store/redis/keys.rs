@@ -44,7 +44,7 @@ impl Keys {
         Self(format!("s1:{{{tag}}}:").into_bytes())
     }
 
-    /// Hash. Of a line: `shards`, the served cycles. Of a shard: `head`, `floor`, `seed`. Of a log: `seed`.
+    /// Hash. Of a line: `shards`, the served cycles. Of a shard: `head`, `seed`. Of a log: `seed`.
     pub(super) fn meta(&self) -> Vec<u8> {
         self.with(b"meta", &[])
     }
@@ -59,18 +59,13 @@ impl Keys {
         self.with(b"beat", &[])
     }
 
-    /// Before the address of each waiting body.
+    /// Before the address of each body; empty once it is acknowledged or past.
     pub(super) fn bodies(&self) -> Vec<u8> {
         self.with(b"b:", &[])
     }
 
     pub(super) fn body(&self, address: &[u8]) -> Vec<u8> {
         self.with(b"b:", address)
-    }
-
-    /// That an address was written; outlives the body.
-    pub(super) fn mark(&self, address: &[u8]) -> Vec<u8> {
-        self.with(b"m:", address)
     }
 
     /// Stream of addresses; ids are POSITION-ARRIVAL.
