@@ -18,6 +18,7 @@ mod devices;
 mod examples;
 mod faults;
 mod files;
+mod held_boards;
 mod hostile;
 mod indistinguishable;
 mod journeys;

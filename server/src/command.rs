@@ -234,6 +234,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let (public, health) = (listen(config.listen).await?, listen(config.health).await?);
     let clock = Arc::new(SystemClock);
     let relay = Relay::new(sealed, clock, Arc::new(Open), secrets, &pins);
+    let relay = relay.holding(config.limits.board_memory_mib.saturating_mul(MIB));
     let relay = Arc::new(relay);
     let metrics = Arc::clone(relay.metrics());
     let backups = backups(&store, Arc::clone(&metrics))?;
@@ -256,6 +257,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
             )
         } => {}
         () = tasks::sweep(Arc::clone(&relay)) => {}
+        () = tasks::hold_boards(Arc::clone(&relay)) => {}
         () = tasks::publish(relay, &SystemClock) => {}
         () = backups => {}
         () = store.ended() => return Err(Failure::StoreEnded),
@@ -263,6 +265,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
     telemetry::stopped();
     Ok(())
 }
+
+const MIB: usize = 1_048_576;
 
 const fn bounds(limits: Limits) -> (Bounds, Connections) {
     let bounds = Bounds {

@@ -151,6 +151,9 @@ pub struct Limits {
     pub connections: usize,
     /// Requests in progress at once.
     pub in_flight: usize,
+    /// MiB of memory for boards as they are served, once; while a cycle changes, twice as much. What
+    /// does not fit is read from the store for every request.
+    pub board_memory_mib: usize,
     /// Seconds until a request's head must be complete, and between two requests.
     pub head_seconds: u64,
     /// Seconds from the head to the answer.
@@ -166,6 +169,7 @@ impl Default for Limits {
         Self {
             connections: 4_096,
             in_flight: 1_024,
+            board_memory_mib: 128,
             head_seconds: 30,
             request_seconds: 30,
             connection_seconds: 900,

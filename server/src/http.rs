@@ -10,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
+    body::Bytes,
     extract::DefaultBodyLimit,
     middleware,
     response::{IntoResponse, Response},
@@ -119,6 +120,10 @@ fn line(text: &str) -> Result<LineId, Error> {
         .ok_or(Error::Unknown)
 }
 
-fn binary(body: Vec<u8>) -> Response {
-    ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response()
+fn binary(body: impl Into<Bytes>) -> Response {
+    (
+        [(header::CONTENT_TYPE, "application/octet-stream")],
+        body.into(),
+    )
+        .into_response()
 }

@@ -3,6 +3,7 @@
 //! Names neither HTTP nor a database. A line that does not exist and one that is empty are treated
 //! alike everywhere but where the difference is public anyway (its bundle).
 
+mod boards;
 mod devices;
 mod lines;
 mod state;
@@ -23,7 +24,7 @@ use sotto_protocol::{
 };
 use tokio::time::Instant;
 
-use self::lines::Lines;
+use self::{boards::Shelf, lines::Lines};
 pub use self::{
     devices::{Device, SignedRequest},
     statements::Kind,
@@ -45,6 +46,7 @@ pub struct Relay {
     admission: Arc<dyn Admission>,
     secrets: RelaySecrets,
     lines: Lines,
+    shelf: Shelf,
     metrics: Arc<Metrics>,
 }
 
@@ -73,7 +75,18 @@ impl Relay {
             admission,
             secrets,
             lines: Lines::new(pins),
+            shelf: Shelf::new(0),
             metrics: Arc::default(),
+        }
+    }
+
+    /// Boards are held in memory as long as all together take no more than `bytes`; without this, none
+    /// is. They come there by [`Self::hold_boards`].
+    #[must_use]
+    pub fn holding(self, bytes: usize) -> Self {
+        Self {
+            shelf: Shelf::new(bytes),
+            ..self
         }
     }
 
@@ -90,7 +103,7 @@ impl Relay {
     /// Everything a client needs to know about a line.
     pub async fn bundle(&self, line: LineId) -> Result<BundleAnswer, Error> {
         let state = self.line(line).await?;
-        let cycles = self.store.served(line).await?;
+        let cycles = self.cycles(line).await?;
         Ok(BundleAnswer {
             json: state.bundle.clone(),
             cycles,
@@ -114,9 +127,18 @@ impl Relay {
     }
 
     /// A page of the served cycle; the same bytes for everybody, also where nobody wrote one.
-    pub async fn page(&self, line: LineId, board: Board, page: u32) -> Result<Vec<u8>, Error> {
+    pub async fn page(&self, line: LineId, board: Board, page: u32) -> Result<Bytes, Error> {
         if page >= MAX_PAGES {
             return Err(Error::Malformed);
+        }
+        if let Some(held) = self.shelf.get(line, board) {
+            let header = PageHeader {
+                board,
+                page,
+                cycle: held.cycle,
+            };
+            let page = held.page(page);
+            return Ok(page.unwrap_or_else(|| self.shown(line, header, None)));
         }
         let served = self.store.read_page(line, board, page).await?;
         let header = PageHeader {
@@ -124,10 +146,16 @@ impl Relay {
             page,
             cycle: served.cycle,
         };
-        // Pages that nobody wrote cost the same among themselves: of an unknown line, of a board that
-        // was never written, beyond its end. That a page was written is told by its cycle and by the
-        // desk's statement, so there is nothing to hide in making the filler for it as well.
-        Ok(match served.body {
+        Ok(self.shown(line, header, served.body))
+    }
+
+    /// A page as it is served, with filler where nobody wrote it.
+    ///
+    /// Pages that nobody wrote cost the same among themselves: of an unknown line, of a board that was
+    /// never written, beyond its end. That a page was written is told by its cycle and by the desk's
+    /// statement, so there is nothing to hide in making the filler for it as well.
+    fn shown(&self, line: LineId, header: PageHeader, body: Option<Bytes>) -> Bytes {
+        Bytes::from(match body {
             Some(body) => header.with_body(&body),
             None => header.with_body(&header.fill(self.secrets.fill(), line)),
         })
@@ -181,7 +209,9 @@ impl Relay {
             return Err(Error::Malformed);
         }
         let stored = self.store.write_page(drainer.line, slot, pages, body);
-        Ok(stored.await?)
+        stored.await?;
+        self.shelf.changed();
+        Ok(())
     }
 
     /// Records of a desk's log, or of the line's (log 0). Who reads from a position holds what stands

@@ -20,6 +20,20 @@ pub async fn sweep(relay: Arc<Relay>) {
     }
 }
 
+/// Holds the boards as they are served. Ends when it is dropped.
+pub async fn hold_boards(relay: Arc<Relay>) {
+    let mut turns = tokio::time::interval(LOOK_EVERY);
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = turns.tick() => {}
+            () = relay.board_changed() => {}
+        }
+        // What failed is served as it was, and `/readyz` says that the store is away.
+        let _later = relay.hold_boards().await;
+    }
+}
+
 /// Shows the metrics anew at the start and whenever ten minutes are full. Ends when it is dropped.
 pub async fn publish(relay: Arc<Relay>, clock: &dyn Clock) {
     loop {
@@ -37,4 +51,6 @@ fn resident() -> u64 {
     kibibytes.unwrap_or(0).saturating_mul(1_024)
 }
 
+/// What another relay process wrote is served at most this much later, and what reading it takes.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_mins(10);

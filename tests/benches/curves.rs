@@ -52,7 +52,7 @@ fn keep(
 
 /// Posts a second against connections, one in flight on each. Every sample begins with an empty store.
 fn intake(effort: Effort) -> plot::Plot {
-    let line = Line::make(10);
+    let line = Line::make(10, 4);
     let requests = posts(&line);
     let bare = Server::peer(Kind::Intake);
     let run = |server: &Server, connections| {
@@ -151,12 +151,12 @@ fn check(effort: Effort) -> plot::Plot {
 /// Microseconds of the relay's processor for one page, with `stored` tips in its inbox and boards as
 /// large as they make them (SPEC 5.3).
 fn page_cost(stored: usize, effort: Effort) -> f64 {
-    let line = Line::make(11);
-    let dir = TempDir::new().unwrap();
-    let file = dir.path().join("relay.redb");
     // Of a year's tips, two weeks' are pending on *new*, twice each.
     let pending = u32::try_from(stored).unwrap() * 14 / 365;
     let pages = (pending * 10 / 32 + 1).next_power_of_two().max(4);
+    let line = Line::make(11, pages);
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("relay.redb");
     pages::fill(&file, line.pin.line, pages, stored);
     let relay = Server::relay(&line, Storage::File(&file));
     let requests = pages::requests(&line, pages);
@@ -190,7 +190,7 @@ fn lookup_cost() -> f64 {
 /// Resident memory against idle connections. Two processes: this one has one end of each, the relay
 /// the other.
 fn connections(effort: Effort) -> plot::Plot {
-    let line = Line::make(12);
+    let line = Line::make(12, 4);
     let mut points = Points::new();
     for count in [0, 1_000, 2_000, 4_000, 7_000, 10_000] {
         let count = count / effort.scale;

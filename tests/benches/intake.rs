@@ -25,7 +25,7 @@ pub fn posts(line: &Line) -> Requests {
 
 /// With `appendfsync everysec`, 64 in flight; also the processor time of the gateway.
 pub fn everysec(effort: Effort) -> Vec<Measured> {
-    let line = Line::make(1);
+    let line = Line::make(1, 4);
     let requests = posts(&line);
     let bare = Server::peer(Kind::Intake);
     let envelope = line::envelope(line.pin.line);
@@ -59,7 +59,7 @@ pub fn everysec(effort: Effort) -> Vec<Measured> {
 
 /// With `appendfsync always` over 64 connections.
 pub fn always(effort: Effort) -> Vec<Measured> {
-    let line = Line::make(2);
+    let line = Line::make(2, 4);
     let requests = posts(&line);
     let bare = Server::peer(Kind::Intake);
     let envelope = line::envelope(line.pin.line);
@@ -88,7 +88,7 @@ pub fn always(effort: Effort) -> Vec<Measured> {
 
 /// In the embedded store; every sample begins with an empty file.
 pub fn embedded(effort: Effort) -> Vec<Measured> {
-    let line = Line::make(3);
+    let line = Line::make(3, 4);
     let requests = posts(&line);
     let envelope = line::envelope(line.pin.line);
     let sizes = [

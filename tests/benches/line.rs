@@ -8,13 +8,16 @@ use std::{
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
-use sotto_core::ceremony::{self, Beginning};
+use sotto_core::ceremony::{self, Beginning, DeviceCard};
 use sotto_protocol::{
-    bundle::Pin,
+    bundle::{Pin, day_of},
     id::{Address, LineId},
+    limits::DAY_SECONDS,
     message::{Flags, Kind, Message},
+    request::AgreementSecret,
     seal::{self, Place},
-    secret::{SealingSecret, Secret},
+    secret::{SealingSecret, Secret, SigningSecret},
+    statement::{BoardSize, Boards, DeskStatement, DeviceRole, Statement as _},
 };
 use sotto_relay::keys::RelaySecrets;
 use sotto_tests::world::policy;
@@ -32,8 +35,8 @@ pub struct Line {
 }
 
 impl Line {
-    /// A new line; `seed` makes it the same every time but for its dates.
-    pub fn make(seed: u64) -> Self {
+    /// A new line; `seed` makes it the same every time but for its dates. Its boards have `pages` pages.
+    pub fn make(seed: u64, pages: u32) -> Self {
         let rng = &mut ChaCha20Rng::seed_from_u64(seed);
         let mut secret = Zeroizing::new([0; 64]);
         rng.fill_bytes(secret.as_mut_slice());
@@ -45,13 +48,46 @@ impl Line {
             policy: policy(),
         };
         let (_, mut keys) = ceremony::begin(beginning, now, rng);
+        let signing = SigningSecret::make(rng);
+        let desk = keys
+            .add_desk([("en".into(), "Desk".into())].into())
+            .unwrap();
+        let card = DeviceCard {
+            x25519: AgreementSecret::from_bytes([3; 32]).public(),
+            ed25519: signing.public(),
+            xwing: SealingSecret::make(rng).public(),
+            desk_key: None,
+        };
+        keys.add_device(card, desk, DeviceRole::Drainer).unwrap();
         let publication = keys.publish(now).unwrap();
+        let pin = keys.book.pin().unwrap();
         let statements = publication.0.iter();
+        let of_line = statements.map(|(kind, dsse)| (*kind, dsse.to_json()));
+        let sizes = || {
+            vec![BoardSize {
+                pages,
+                first_cycle: 0,
+            }]
+        };
+        let day = day_of(now);
+        let of_desk = DeskStatement {
+            line: pin.line,
+            desk,
+            serial: now,
+            day,
+            prekey: SealingSecret::make(rng).public(),
+            issued: now,
+            expires: now + 2 * DAY_SECONDS,
+            boards: Some(Boards {
+                new: sizes(),
+                old: sizes(),
+            }),
+            relay_statement: None,
+        };
+        let of_desk = signing.sign(of_desk.to_dsse()).to_json();
         Self {
-            pin: keys.book.pin().unwrap(),
-            statements: statements
-                .map(|(kind, dsse)| (*kind, dsse.to_json()))
-                .collect(),
+            pin,
+            statements: of_line.chain([("desk", of_desk)]).collect(),
             secret,
         }
     }

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use sotto_protocol::limits::ENVELOPE_BYTES;
 use sotto_relay::store::Redis;
 use sotto_tests::redis::{AppendFsync, RedisServer};
+use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, runtime::Runtime};
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
 /// Resident memory of a relay that nobody calls, and what each idle connection adds.
 pub fn idle(effort: Effort) -> Vec<Measured> {
     let count = 4_000 / effort.scale;
-    let line = Line::make(5);
+    let line = Line::make(5, 4);
     let (mut rest, mut each) = (Vec::new(), Vec::new());
     for _ in 0..effort.rounds.min(3) {
         let relay = Server::relay(&line, Storage::Embedded);
@@ -37,15 +38,17 @@ pub fn idle(effort: Effort) -> Vec<Measured> {
     ]
 }
 
-/// Stored through the relay's store, index and mark of its address included; a fraction of its size.
+/// Stored as a relay does, seal, index and key included; a fraction of its size.
 pub fn redis(effort: Effort) -> Vec<Measured> {
     let count = 20_000 / effort.scale;
-    let line = Line::make(6);
+    let line = Line::make(6, 4);
     let runtime = runtime();
     let overheads = (0..effort.rounds.min(3)).map(|_| {
         let server = RedisServer::start(AppendFsync::EverySecond);
-        let store = runtime.block_on(Redis::connect(&server.url(), 2, 1));
-        let store = Arc::new(store.unwrap());
+        let bare = runtime.block_on(Redis::connect(&server.url(), 2, 1));
+        let (bare, keys) = (Arc::new(bare.unwrap()), TempDir::new().unwrap());
+        let keys = keys.path().join("relay.epochs");
+        let store = runtime.block_on(pages::sealed(bare, &keys, line.pin.line));
         let before = used(&server);
         runtime.block_on(pages::append(store, line.pin.line, count));
         let each = (used(&server) - before) / count as f64;

@@ -10,7 +10,11 @@ use sotto_protocol::{
     id::{Address, Board, LineId},
     limits::PAGE_BODY_BYTES,
 };
-use sotto_relay::store::{Embedded, PageSlot, Post, Store};
+use sotto_relay::{
+    clock::SystemClock,
+    epochs::FileKeys,
+    store::{Embedded, PageSlot, Post, Sealed, Store},
+};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -21,7 +25,7 @@ use crate::{
     load::Requests,
     measure::{Effort, Measured, alternate},
     peer::Kind,
-    process::{Server, Storage},
+    process::{Server, Storage, epochs},
 };
 
 /// Of *new* in a city (CAPACITY.md).
@@ -30,7 +34,7 @@ const IN_FLIGHT: usize = 64;
 
 /// Random pages of a written board, 64 in flight, beside axum with as many in memory.
 pub fn read(effort: Effort) -> Vec<Measured> {
-    let line = Line::make(4);
+    let line = Line::make(4, PAGES);
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("relay.redb");
     fill(&file, line.pin.line, PAGES, 0);
@@ -72,13 +76,21 @@ pub fn fill(file: &Path, line: LineId, pages: u32, tips: usize) {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let store = Arc::new(Embedded::open(file, 1).unwrap());
+        let bare = Arc::new(Embedded::open(file, 1).unwrap());
+        let store = sealed(bare, &epochs(file), line).await;
         write_pages(&*store, line, pages).await;
         append(store, line, tips).await;
     });
     drop(runtime);
     // Its writing thread ends by itself and then lets go of the file.
     clock::pause(Duration::from_millis(300));
+}
+
+/// A store as a relay uses it.
+pub async fn sealed(bare: Arc<dyn Store>, keys: &Path, line: LineId) -> Arc<dyn Store> {
+    let keys = Arc::new(FileKeys::create(keys).unwrap());
+    let sealed = Sealed::open(bare, keys, Arc::new(SystemClock), &[line]).await;
+    Arc::new(sealed.unwrap())
 }
 
 async fn write_pages(store: &dyn Store, line: LineId, pages: u32) {

@@ -19,7 +19,7 @@ use crate::{clock, line::Line, peer::Kind};
 pub enum Storage<'a> {
     /// One file of its own.
     Embedded,
-    /// One file that is there already.
+    /// One file that is there already, sealed with the retention keys of [`epochs`] beside it.
     File(&'a Path),
     /// A Redis over so many connections.
     Redis(&'a RedisServer, usize),
@@ -55,8 +55,13 @@ impl Server {
                 server.url()
             ),
         };
+        let keys = match storage {
+            Storage::File(path) => epochs(path),
+            _ => dir.path().join("relay.epochs"),
+        };
+        let keys = keys.display();
         let settings = format!(
-            "listen = \"{address}\"\nhealth = \"{health}\"\n[[lines]]\nfp = \"{}\"\n[store]\n{store}\n[limits]\nconnections = 16384\n",
+            "retention_keys = \"{keys}\"\nlisten = \"{address}\"\nhealth = \"{health}\"\n[[lines]]\nfp = \"{}\"\n[store]\n{store}\n[limits]\nconnections = 16384\n",
             line.pin.fingerprint.to_text()
         );
         fs::write(dir.path().join("relay.toml"), settings).unwrap();
@@ -121,6 +126,11 @@ impl Server {
     fn proc(&self, file: &str) -> PathBuf {
         format!("/proc/{}/{file}", self.child.id()).into()
     }
+}
+
+/// Where the retention keys of a store in one file are.
+pub fn epochs(file: &Path) -> PathBuf {
+    file.with_extension("epochs")
 }
 
 /// Of the kernel's accounting, a second; the same on every Linux.
