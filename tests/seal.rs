@@ -9,11 +9,11 @@ use sotto_protocol::{
     code::Code,
     conversation::{Content, Conversation},
     id::{Address, LineId},
-    keys::SigningPublicKey,
+    keys::{SealingPublicKey, SigningPublicKey},
     limits::{CIPHERTEXT_BYTES, COMMITMENT_BYTES, ENCAPSULATION_BYTES, ENVELOPE_BYTES},
     message::{Flags, Kind, Message},
     request::AgreementSecret,
-    seal::{self, Envelope, Place, Reject},
+    seal::{self, Envelope, Place, Receiver, Reject},
     secret::{SealingSecret, Secret, SigningSecret},
     wire::{Reader, Writer},
 };
@@ -54,10 +54,10 @@ fn a_flipped_bit_is_rejected() {
     let psk = Secret::from_bytes([9; 32]);
     for psk in [None, Some(&psk)] {
         let (receiver, envelope) = sealed(psk);
-        let public = receiver.public();
+        let receiver = Receiver::new(&receiver).unwrap();
         let open = |bytes: Vec<u8>| {
             let envelope = Envelope::parse(bytes)?;
-            seal::open_with(&envelope, &receiver, &public, psk, LINE)
+            seal::open_with(&envelope, &receiver, psk, LINE)
         };
         let whole = envelope.as_bytes().to_vec();
         assert!(open(whole.clone()).is_ok());
@@ -221,5 +221,40 @@ fn debug_shows_no_secret() {
     ];
     for (shown, expected) in shown {
         assert_eq!(shown, expected);
+    }
+}
+
+/// The check of a key's numbers says what the library says.
+#[test]
+fn a_key_is_valid_where_the_library_takes_it() {
+    use x_wing::EncapsulationKey;
+    let rng = &mut ChaCha20Rng::seed_from_u64(12);
+    let sound = SealingSecret::make(rng).public();
+    let mut valid = 0;
+    for _ in 0..cases::count(400) {
+        let mut bytes = *sound.0;
+        let [place, low, high] = [0; 3].map(|_: u8| rng.next_u32());
+        let place = usize::try_from(place).unwrap() % (bytes.len() - 1);
+        let [low, high] = [low, high].map(|byte| byte.to_le_bytes()[0]);
+        bytes[place..place + 2].copy_from_slice(&[low, high]);
+        let key = SealingPublicKey(Box::new(bytes));
+        let taken = EncapsulationKey::try_from(bytes.as_slice()).is_ok();
+        assert_eq!(key.is_valid(), taken, "{place}: {low} {high}");
+        valid += usize::from(taken);
+    }
+    assert!((40..360).contains(&valid), "{valid}");
+    // The greatest number there is, and the modulus, in each place of a pair.
+    for (pair, is_valid) in [
+        ([0x00, 0x0d, 0xd0], true),
+        ([0x01, 0x0d, 0x00], false),
+        ([0x00, 0x10, 0xd0], false),
+    ] {
+        let mut bytes = *sound.0;
+        bytes[..3].copy_from_slice(&pair);
+        assert_eq!(
+            SealingPublicKey(Box::new(bytes)).is_valid(),
+            is_valid,
+            "{pair:?}"
+        );
     }
 }

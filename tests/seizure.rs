@@ -11,7 +11,7 @@ use sotto_protocol::{
     conversation::{Conversation, Cycle, Outgoing, Slot},
     id::{Board, LineId},
     limits::ENVELOPE_BYTES,
-    seal::{self, Envelope},
+    seal::{self, Envelope, Receiver},
     secret::SealingSecret,
 };
 use sotto_tests::{
@@ -88,14 +88,12 @@ fn opened(state: &[u8], wire: &Wire) -> usize {
 /// How many of the envelopes some 32 bytes of the state open as a prekey would.
 fn opened_as_prekey(state: &[u8], envelopes: &[Envelope], line: LineId) -> usize {
     let keys = state.windows(32).map(|bytes| {
-        let secret = SealingSecret::from_bytes(*bytes.first_chunk().unwrap());
-        let public = secret.public();
-        (secret, public)
+        Receiver::new(&SealingSecret::from_bytes(*bytes.first_chunk().unwrap())).unwrap()
     });
     let mut opened = vec![false; envelopes.len()];
-    for (secret, public) in keys {
+    for receiver in keys {
         for (envelope, is_open) in envelopes.iter().zip(&mut opened) {
-            *is_open = *is_open || seal::open_with(envelope, &secret, &public, None, line).is_ok();
+            *is_open = *is_open || seal::open_with(envelope, &receiver, None, line).is_ok();
         }
     }
     opened.into_iter().filter(|is_open| *is_open).count()

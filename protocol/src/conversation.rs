@@ -123,7 +123,7 @@ impl Conversation {
 
     /// A desk's end, from the first epoch-0 message it opened.
     pub fn accept(line: LineId, message: &Message, first: &FirstContact) -> Result<Self, Reject> {
-        let is_sound = first.is_sound(message.flags) && seal::is_key(&first.static_key);
+        let is_sound = first.is_sound(message.flags) && first.static_key.is_valid();
         if message.epoch != 0 || message.received.is_some() || !is_sound {
             return Err(Reject);
         }

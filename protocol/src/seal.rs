@@ -26,8 +26,12 @@ use crate::{
     wire::{Reader, Writer},
 };
 
+mod receiver;
+
+pub use self::receiver::Receiver;
+
 type Sender = AeadCtxS<ChaCha20Poly1305, HkdfSha256, XWing>;
-type Receiver = AeadCtxR<ChaCha20Poly1305, HkdfSha256, XWing>;
+type Opener = AeadCtxR<ChaCha20Poly1305, HkdfSha256, XWing>;
 
 /// The one error of opening. Says nothing about where it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -128,28 +132,26 @@ pub fn open(
     psk: Option<&Secret>,
     line: LineId,
 ) -> Result<Message, Reject> {
-    open_with(envelope, receiver, &receiver.public(), psk, line)
+    open_with(envelope, &Receiver::new(receiver)?, psk, line)
 }
 
-/// [`open`] for a receiver who keeps the public key: expanding it again costs a third of the work.
+/// [`open`] for a receiver who keeps the key expanded.
 pub fn open_with(
     envelope: &Envelope,
-    receiver: &SealingSecret,
-    public: &SealingPublicKey,
+    receiver: &Receiver,
     psk: Option<&Secret>,
     line: LineId,
 ) -> Result<Message, Reject> {
     let fields = Fields::read(&envelope.0).ok_or(Reject)?;
-    let info = info(fields.header, public, line);
+    let info = info(fields.header, receiver.public(), line);
     let mode = match psk {
         Some(psk) => OpModeR::Psk(bundle(psk)?),
         None => OpModeR::Base,
     };
-    let secret = receiver.hpke().map_err(|_| Reject)?;
     let encapsulation = <XWing as Kem>::EncappedKey::from_bytes(fields.encapsulation);
     let encapsulation = encapsulation.map_err(|_| Reject)?;
-    let mut context: Receiver =
-        setup_receiver(&mode, &secret, &encapsulation, &info).map_err(|_| Reject)?;
+    let mut context: Opener =
+        setup_receiver(&mode, &*receiver.secret, &encapsulation, &info).map_err(|_| Reject)?;
     let mut commitment = [0; COMMITMENT_BYTES];
     context
         .export(COMMIT, &mut commitment)
@@ -163,16 +165,11 @@ pub fn open_with(
         .map_err(|_| Reject)?;
     let message = Message::from_bytes(&Zeroizing::new(plaintext)).map_err(|_| Reject)?;
     // An answer would be sealed to it: found out now, it harms nobody.
-    if is_key(&message.ratchet_key) {
+    if message.ratchet_key.is_valid() {
         Ok(message)
     } else {
         Err(Reject)
     }
-}
-
-/// Whether something can be sealed to these bytes.
-pub(crate) fn is_key(key: &SealingPublicKey) -> bool {
-    <XWing as Kem>::PublicKey::from_bytes(key.0.as_slice()).is_ok()
 }
 
 const COMMIT: &[u8] = b"sotto/1 commit";

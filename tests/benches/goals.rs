@@ -134,7 +134,7 @@ pub const BENCHES: &[Bench] = &[
         goals: &[at_most(
             "open_vs_primitives",
             1.3,
-            "opening it; the same, and reading the key it brings",
+            "opening it with a key that is kept expanded; the same",
         )],
         run: sealing::open,
     },

@@ -193,9 +193,10 @@ impl Desk {
     fn open_first(&self, envelope: &Envelope, now: u64) -> Option<Opened> {
         let day = EnvelopeHeader::parse(envelope.as_bytes()).ok()?.day;
         let line = self.line();
-        let message = self.prekeys_of(day, now).iter().find_map(|key| {
-            seal::open_with(envelope, &key.secret, key.public(), None, line).ok()
-        })?;
+        let message = self
+            .prekeys_of(day, now)
+            .iter()
+            .find_map(|key| seal::open_with(envelope, key.receiver()?, None, line).ok())?;
         if message.kind == Kind::Cover {
             return Some(Opened::Nothing);
         }

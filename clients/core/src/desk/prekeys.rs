@@ -9,6 +9,7 @@ use sotto_protocol::{
     keys::SealingPublicKey,
     limits::{DAY_SECONDS, MAX_PAGES, PREKEY_DAYS_AHEAD, PREKEY_GRACE_DAYS, PREKEY_KEEP_DAYS},
     log::seal_prekey,
+    seal::Receiver,
     secret::SealingSecret,
     statement::{BoardSize, Boards, DeskStatement, LineStatement, Policy, Statement, next_serial},
 };
@@ -19,25 +20,30 @@ use super::{
     event::Event,
 };
 
-/// A private half, and the public one once it was needed: expanding it is a third of opening.
+/// A private half, and the expanded key once it was needed.
 #[derive(Debug)]
 pub(super) struct Prekey {
     pub(super) secret: SealingSecret,
-    public: OnceLock<SealingPublicKey>,
+    receiver: OnceLock<Option<Receiver>>,
 }
 
 impl From<SealingSecret> for Prekey {
     fn from(secret: SealingSecret) -> Self {
         Self {
             secret,
-            public: OnceLock::new(),
+            receiver: OnceLock::new(),
         }
     }
 }
 
 impl Prekey {
-    pub(super) fn public(&self) -> &SealingPublicKey {
-        self.public.get_or_init(|| self.secret.public())
+    pub(super) fn receiver(&self) -> Option<&Receiver> {
+        let receiver = || Receiver::new(&self.secret).ok();
+        self.receiver.get_or_init(receiver).as_ref()
+    }
+
+    fn public(&self) -> Option<&SealingPublicKey> {
+        self.receiver().map(Receiver::public)
     }
 }
 
@@ -185,7 +191,7 @@ impl Desk {
     }
 
     fn statement(&self, day: u32, now: u64) -> Option<DeskStatement> {
-        let prekey = self.prekeys.secrets.get(&day)?.public().clone();
+        let prekey = self.prekeys.secrets.get(&day)?.public()?.clone();
         let end = u64::from(day).saturating_add(1 + PREKEY_GRACE_DAYS);
         Some(DeskStatement {
             line: self.line(),
