@@ -14,8 +14,8 @@ use sotto_protocol::{
 const SITTING: f64 = 216.0;
 /// Measured: a bundle, a stored envelope, a mark.
 const BUNDLE: f64 = 7_641.0;
-const STORED: f64 = 8_569.0;
-const MARK: f64 = 180.0;
+const STORED: f64 = 8_410.0;
+const MARK: f64 = 200.0;
 const PEAK: f64 = 3.0;
 
 /// What a line is assumed to have.
