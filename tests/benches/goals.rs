@@ -1,7 +1,7 @@
 //! Every name of ratios.json: what it is, what it should come to, and what measures it.
 
 use crate::{
-    desk, intake,
+    absent, desk, intake,
     measure::{Effort, Measured},
     memory, pages, sealing,
 };
@@ -172,6 +172,26 @@ pub const BENCHES: &[Bench] = &[
             "memory of Redis for an envelope, its index entry and the mark of its address, above its 8,128 bytes",
         )],
         run: memory::redis,
+    },
+    Bench {
+        goals: &[
+            at_most(
+                "absent_line_vs_empty",
+                0.02,
+                "difference of the medians: a page of a line that is not there; of a board nobody wrote",
+            ),
+            at_most(
+                "absent_page_vs_empty",
+                0.02,
+                "the same: a page beyond the end of a board; one on it",
+            ),
+            at_most(
+                "absent_cursor_vs_empty",
+                0.02,
+                "the same: a stranger's look into the inbox of a line that is not there; of one that is empty",
+            ),
+        ],
+        run: absent::absent,
     },
 ];
 

@@ -3,6 +3,7 @@
 //! Nothing here asserts a time: results are written down, with their spread, and judged by people.
 #![forbid(unsafe_code)]
 
+pub mod absent;
 pub mod clock;
 pub mod curves;
 pub mod desk;
