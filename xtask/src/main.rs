@@ -30,6 +30,7 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
+use crate::gate::Gate;
 use crate::gates::GATES;
 use crate::setup::NeedsHands;
 
@@ -51,14 +52,21 @@ enum Task {
     /// cannot be asked here is skipped with its reason and counts as neither.
     Test {
         /// Ask only this gate; give it again for more of them
-        #[arg(long, value_name = "GATE", value_parser = gate_names(), hide_possible_values = true)]
+        #[arg(long, value_name = "GATE", value_parser = names(GATES), hide_possible_values = true)]
         only: Vec<String>,
         /// Say which gates there are, and what each asks
         #[arg(long, conflicts_with = "only")]
         list: bool,
     },
     /// Run the tests with many more cases and fuzz for longer: for nights and before releases
-    Soak,
+    Soak {
+        /// Ask only this gate; give it again for more of them
+        #[arg(long, value_name = "GATE", value_parser = names(soak::GATES), hide_possible_values = true)]
+        only: Vec<String>,
+        /// Say which gates there are, and what each asks
+        #[arg(long, conflicts_with = "only")]
+        list: bool,
+    },
     /// See a line at work on this machine: a relay, a desk and a tipster
     Demo(demo::Options),
     /// Measure the goals for speed and size, each beside a peer that does the same
@@ -75,8 +83,8 @@ enum Task {
     },
 }
 
-fn gate_names() -> PossibleValuesParser {
-    GATES.iter().map(|gate| gate.name).into()
+fn names(gates: &'static [Gate]) -> PossibleValuesParser {
+    gates.iter().map(|gate| gate.name).into()
 }
 
 fn main() -> ExitCode {
@@ -89,14 +97,18 @@ fn main() -> ExitCode {
 
 fn perform(task: Task) -> anyhow::Result<ExitCode> {
     match task {
-        Task::Test { list: true, .. } => {
-            suite::list(GATES);
-            Ok(ExitCode::SUCCESS)
-        }
-        Task::Test { only, .. } => Ok(suite::run(GATES, &only)),
-        Task::Soak => Ok(soak::run()),
+        Task::Test { list, only } => Ok(gates(GATES, list, &only)),
+        Task::Soak { list, only } => Ok(gates(soak::GATES, list, &only)),
         Task::Demo(options) => demo::run(options),
         Task::Bench(options) => bench::run(options),
         Task::Vectors { check } => vectors::run(check),
     }
+}
+
+fn gates(all: &[Gate], list: bool, only: &[String]) -> ExitCode {
+    if list {
+        suite::list(all);
+        return ExitCode::SUCCESS;
+    }
+    suite::run(all, only)
 }

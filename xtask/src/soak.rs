@@ -1,20 +1,14 @@
 //! The long counts: the same tests with many more cases, comparisons of secrets traced, and two
 //! minutes of noise at each fuzz target.
-use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::fuzz;
 use crate::gate::{Gate, Plan};
 use crate::gates::{self, NEEDS};
 use crate::models;
-use crate::suite;
 use crate::traced;
 
-pub(crate) fn run() -> ExitCode {
-    suite::run(GATES, &[])
-}
-
-const GATES: &[Gate] = &[
+pub(crate) const GATES: &[Gate] = &[
     Gate::set_up(NEEDS),
     Gate::planned("tests", "every test, with many more cases", || {
         let tests = gates::tests()

@@ -4,8 +4,13 @@ use crate::step::{self, Step};
 
 /// Traces each check of `tests/traced` twice, and one that has to be found out.
 pub(crate) fn plan() -> Plan {
-    if !(step::is_installed("valgrind") && step::is_installed("setarch")) {
-        return Plan::Skip("needs valgrind: apt-get install valgrind util-linux".to_owned());
+    if !["valgrind", "setarch", "nm"]
+        .iter()
+        .all(|tool| step::is_installed(tool))
+    {
+        return Plan::Skip(
+            "needs valgrind: apt-get install valgrind util-linux binutils".to_owned(),
+        );
     }
     let build =
         Step::cargo("build -p sotto-traced --release --locked").set("CARGO_TARGET_DIR", TARGET);
