@@ -24,6 +24,7 @@ mod journeys;
 mod keeping;
 mod memory;
 mod metrics;
+mod oblivious;
 mod privacy;
 mod programs;
 mod published;

@@ -5,6 +5,7 @@
 
 mod devices;
 mod lines;
+mod oblivious;
 mod state;
 mod statements;
 
@@ -23,11 +24,11 @@ use sotto_protocol::{
 };
 use tokio::time::Instant;
 
-use self::lines::Lines;
 pub use self::{
     devices::{Device, SignedRequest},
     statements::Kind,
 };
+use self::{lines::Lines, oblivious::Gateway};
 use crate::{
     admission::Admission,
     clock::Clock,
@@ -46,6 +47,7 @@ pub struct Relay {
     secrets: RelaySecrets,
     lines: Lines,
     metrics: Arc<Metrics>,
+    gateway: Gateway,
 }
 
 /// The bundle and what stands beside it.
@@ -74,6 +76,7 @@ impl Relay {
             secrets,
             lines: Lines::new(pins),
             metrics: Arc::default(),
+            gateway: Gateway::default(),
         }
     }
 

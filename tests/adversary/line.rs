@@ -147,6 +147,7 @@ fn statement(pin: Pin, signing_keys: Vec<SigningPublicKey>) -> LineStatement {
         guidance: [].into(),
         emergency: None,
         onion: None,
+        ohttp: Vec::new(),
         questions: Vec::new(),
         desks: vec![DeskEntry {
             id: DESK,

@@ -138,6 +138,7 @@ pub fn begin(beginning: Beginning, now: u64, rng: &mut impl CryptoRng) -> (Roots
         policy: beginning.policy,
         desks: Vec::new(),
         devices: Vec::new(),
+        ohttp: Vec::new(),
         desk_keys: Vec::new(),
     };
     let keys = LineKeys {
@@ -352,6 +353,7 @@ impl Book {
             guidance: BTreeMap::new(),
             emergency: None,
             onion: None,
+            ohttp: self.ohttp.clone(),
             questions: Vec::new(),
             desks: self.desk_entries(),
             relay: self.relay.clone(),
