@@ -2,6 +2,7 @@
 
 mod backups;
 mod opened;
+mod passing;
 
 use std::{
     path::{Path, PathBuf},
@@ -17,6 +18,7 @@ use sotto_relay::{
     config::{Config, ConfigError, Limits, SAMPLE},
     control,
     epochs::EpochError,
+    forward::GatewayError,
     http::{self, Bounds},
     keys::{KeysError, RelaySecrets},
     relay::Relay,
@@ -91,6 +93,9 @@ enum Command {
         #[arg(long)]
         forget: bool,
     },
+    /// Pass sealed requests on to a relay that somebody else runs, and its answers back, so that it does
+    /// not see who asks. Writes nothing about them anywhere. Run it behind a proxy that ends TLS.
+    Ohttp(passing::Passing),
     /// Print a settings file with every key and its default.
     Sample,
 }
@@ -104,6 +109,8 @@ pub(crate) enum Failure {
     Keys(#[from] KeysError),
     #[error("{0}")]
     Epochs(#[from] EpochError),
+    #[error("{0}")]
+    Gateway(#[from] GatewayError),
     #[error("store: {0}")]
     Store(#[from] StoreError),
     #[error(
@@ -154,6 +161,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
             Ok(())
         }
         Command::Keys { out, renew, .. } => keys(&out, renew),
+        Command::Ohttp(passing) => passing::run(passing).await,
         Command::Sample => {
             print!("{SAMPLE}");
             Ok(())
