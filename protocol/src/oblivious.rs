@@ -31,7 +31,9 @@ pub enum ObliviousError {
     #[error("this cannot be opened with the keys at hand")]
     Closed,
     /// A list of keys without one of a known kind.
-    #[error("the relay offers no key that this program can seal requests to")]
+    #[error(
+        "the relay offers no key that requests can be sealed to, and the line is not to be asked openly; nothing was sent, try again later"
+    )]
     NoKey,
 }
 

@@ -244,7 +244,7 @@ pub fn are_oblivious_relays(urls: &[String]) -> bool {
         let host = host.or_else(|| url.strip_prefix("http://"));
         let is_host = host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'));
         let is_plain = url.bytes().all(|byte| byte.is_ascii_graphic());
-        is_host && is_plain && url.len() <= OBLIVIOUS_URL_BYTES && !url.contains(['#', '?'])
+        is_host && is_plain && url.len() <= OBLIVIOUS_URL_BYTES && !url.contains(['#', '?', '&'])
     };
     urls.len() <= OBLIVIOUS_RELAYS_MAX && urls.iter().all(is_address)
 }

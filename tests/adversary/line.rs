@@ -61,6 +61,7 @@ pub(crate) fn link() -> Link {
             line: fingerprint.line(),
             fingerprint,
         },
+        ohttp: None,
     }
 }
 

@@ -35,6 +35,12 @@ impl GatewayKey {
         chosen.cloned().ok_or(ObliviousError::NoKey)
     }
 
+    /// The first key of a list of a known kind.
+    pub fn first(list: &[u8]) -> Result<Self, ObliviousError> {
+        let known = Self::known(list).ok_or(ObliviousError::NoKey)?;
+        known.first().cloned().ok_or(ObliviousError::NoKey)
+    }
+
     /// Seals a request. Only what comes with it opens the answer.
     pub fn seal(
         &self,
