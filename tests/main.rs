@@ -38,4 +38,5 @@ mod settings;
 mod store;
 mod strip;
 mod timetable;
+mod tls;
 mod vault;

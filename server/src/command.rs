@@ -22,10 +22,11 @@ use sotto_relay::{
     http::{self, Bounds},
     keys::{KeysError, RelaySecrets},
     relay::Relay,
-    serve::{self, Connections},
+    serve::{self, Connections, Door},
     store::{Durability, StoreError, backup::BackupError},
     tasks,
     telemetry::{self, metrics::Metrics},
+    tls::{self, Tls, TlsError},
 };
 use tokio::{net::TcpListener, signal::unix::SignalKind, sync::watch};
 use zeroize::Zeroizing;
@@ -110,6 +111,8 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Epochs(#[from] EpochError),
     #[error("{0}")]
+    Tls(#[from] TlsError),
+    #[error("{0}")]
     Gateway(#[from] GatewayError),
     #[error("store: {0}")]
     Store(#[from] StoreError),
@@ -176,6 +179,10 @@ fn load(file: Option<PathBuf>) -> Result<Config, Failure> {
 fn check(config: &Config) -> Result<(), Failure> {
     let secrets = RelaySecrets::read(&config.keys)?;
     println!("listen    {}", config.listen);
+    if let Some((certificate, key)) = config.tls() {
+        Tls::open(certificate, key)?;
+        println!("tls       {}", certificate.display());
+    }
     println!("health    {}", config.health);
     println!(
         "keys      {}, {}",
@@ -239,7 +246,12 @@ async fn serve(config: Config) -> Result<(), Failure> {
     if durability == Durability::Volatile && !config.store.allows_volatile() {
         return Err(Failure::Volatile);
     }
-    let (public, health) = (listen(config.listen).await?, listen(config.health).await?);
+    let tls = config
+        .tls()
+        .map(|(certificate, key)| Tls::open(certificate, key));
+    let tls = tls.transpose()?;
+    let public = Door::new(listen(config.listen).await?, tls.clone());
+    let health = listen(config.health).await?;
     let clock = Arc::new(SystemClock);
     let relay = Relay::new(sealed, clock, Arc::new(Open), secrets, &pins);
     let relay = Arc::new(relay);
@@ -266,6 +278,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         () = tasks::sweep(Arc::clone(&relay)) => {}
         () = tasks::publish(relay, &SystemClock) => {}
         () = backups => {}
+        () = watch(tls) => {}
         () = store.ended() => return Err(Failure::StoreEnded),
     }
     telemetry::stopped();
@@ -325,6 +338,14 @@ fn signals() -> Result<impl Future<Output = ()>, Failure> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// Takes a renewed certificate, where there is one.
+async fn watch(tls: Option<Tls>) {
+    match tls {
+        Some(tls) => tls::watch(tls).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Resolves when the sender is dropped.
