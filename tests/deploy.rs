@@ -18,11 +18,12 @@ fn read(path: &str) -> String {
 }
 
 /// What operators read and run.
-const TEXTS: [&str; 9] = [
+const TEXTS: [&str; 10] = [
     "docs/operating.md",
     "CAPACITY.md",
     "server/deploy/Containerfile",
     "server/deploy/sotto-relay.service",
+    "server/deploy/sotto-relay-ohttp.service",
     "server/deploy/sotto-relay-backup.service",
     "server/deploy/sotto-relay-backup.timer",
     "server/deploy/sotto-relay.sysusers",

@@ -12,20 +12,20 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use rand_core::{TryCryptoRng, TryRng};
 use serde_json::Value;
 
-fn load(file: &str) -> Value {
+pub(crate) fn load(file: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("vectors")
         .join(file);
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-fn hex(value: &Value) -> Vec<u8> {
+pub(crate) fn hex(value: &Value) -> Vec<u8> {
     HEXLOWER_PERMISSIVE
         .decode(value.as_str().unwrap().as_bytes())
         .unwrap()
 }
 
-fn array<const N: usize>(value: &Value) -> [u8; N] {
+pub(crate) fn array<const N: usize>(value: &Value) -> [u8; N] {
     hex(value).try_into().unwrap()
 }
 

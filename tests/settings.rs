@@ -71,6 +71,8 @@ fn mistakes_are_named() {
         parse(LINE, &[("SOTTO_RELAY_STORE__", "x")]).unwrap_err(),
         ConfigError::Variable("SOTTO_RELAY_STORE__".into())
     );
+    let half = parse(&format!("tls_key = \"key.pem\"\n{LINE}"), &[]);
+    assert_eq!(half.unwrap_err(), ConfigError::HalfTls);
     assert_eq!(parse("", &[]).unwrap_err(), ConfigError::NoLine);
     assert_eq!(
         parse("[[lines]]\nfp = \"short\"\n", &[]).unwrap_err(),

@@ -147,7 +147,12 @@ fn cover_says_why_it_ends() {
     let link = |port: u16| {
         let pin = begin(6).0.pin();
         let base = format!("http://127.0.0.1:{port}");
-        Link { base, pin }.to_text()
+        Link {
+            base,
+            pin,
+            ohttp: None,
+        }
+        .to_text()
     };
     let link = link(programs.port());
     let cases: [(&str, &str, i32); 4] = [

@@ -16,7 +16,7 @@ use crate::{
     hash,
     id::{Fingerprint, LineId},
     limits::{BUNDLE_BYTES, DAY_SECONDS},
-    statement::{Boards, DeskStatement, LineStatement, Roster, Statement as _},
+    statement::{Boards, DeskStatement, LineStatement, RelayStatement, Roster, Statement as _},
 };
 
 /// The version of this specification.
@@ -86,6 +86,8 @@ pub struct Bundle {
     pub line: LineStatement,
     /// Unexpired desk statements, ordered by desk and day.
     pub desks: Vec<DeskStatement>,
+    /// The relay's statement, where it has one.
+    pub relay: Option<RelayStatement>,
     /// `H(bundle)`, carried in every epoch-0 message.
     pub hash: [u8; 32],
     /// What to remember before anything is sealed.
@@ -171,7 +173,7 @@ impl Untrusted<BundleParts> {
         let certificate = verify_certificate(&parts.certificate, &roots, pin.line, now)?;
         let line = verify_line(&parts.line, &certificate, now)?;
         let desks = verify_desks(&parts.desks, &line, now)?;
-        verify_relay(parts.relay.as_ref(), &line, &desks, now)?;
+        let relay = verify_relay(parts.relay.as_ref(), &line, &desks, now)?;
         let fresh = Seen {
             root: roots.serial,
             certificate: certificate.serial,
@@ -182,6 +184,7 @@ impl Untrusted<BundleParts> {
         Ok(Bundle {
             line,
             desks,
+            relay,
             hash: self.hash,
             seen,
         })

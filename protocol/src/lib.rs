@@ -3,7 +3,7 @@
 //!
 //! This crate does no I/O, reads no clock, owns no randomness and never panics on any input. Secret
 //! keys and everything that opens an envelope sit behind the feature `seal`, which the relay does
-//! not enable.
+//! not enable. What it does enable, `gateway`, opens requests that were sealed to the relay itself.
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core)]
@@ -19,6 +19,8 @@ pub mod id;
 pub mod keys;
 pub mod limits;
 pub mod log;
+#[cfg(any(feature = "seal", feature = "gateway"))]
+pub mod oblivious;
 pub mod page;
 pub mod request;
 pub mod statement;

@@ -148,6 +148,26 @@ pub const PREKEY_GRACE_DAYS: u64 = 14;
 pub const PREKEY_KEEP_DAYS: u32 = 2;
 /// Days the relay keeps what nobody acknowledged.
 pub const RETENTION_DAYS: u64 = 14;
+/// A request without a body, before it is sealed to a gateway (SPEC 6.2).
+pub const OBLIVIOUS_ASK_BYTES: usize = 1024;
+/// A request with an envelope, or for tokens, before it is sealed.
+pub const OBLIVIOUS_POST_BYTES: usize = 9216;
+/// A request with a chunk, before it is sealed; the longest.
+pub const OBLIVIOUS_CHUNK_BYTES: usize = 66_560;
+/// What sealing adds to a request.
+pub const OBLIVIOUS_REQUEST_OVERHEAD_BYTES: usize = 55;
+/// Answers to whoever reads are padded to full multiples of this before they are sealed.
+pub const OBLIVIOUS_READ_BYTES: usize = 65_536;
+/// Answers to whoever posts, likewise.
+pub const OBLIVIOUS_DONE_BYTES: usize = 1024;
+/// Answers to whoever asks for tokens, likewise.
+pub const OBLIVIOUS_TOKENS_BYTES: usize = 16_384;
+/// Days that a gateway's key is in use; one more on either side it is accepted.
+pub const OBLIVIOUS_KEY_DAYS: u32 = 7;
+/// Oblivious relays that a line statement names.
+pub const OBLIVIOUS_RELAYS_MAX: usize = 8;
+/// Longest address of one, in bytes.
+pub const OBLIVIOUS_URL_BYTES: usize = 256;
 /// Words of a code (SPEC 4).
 pub const CODE_WORDS: usize = 8;
 /// Memory of the code's derivation, in KiB.

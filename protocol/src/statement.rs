@@ -12,7 +12,10 @@ use crate::{
     dsse::{Dsse, DsseError},
     id::{Board, Fingerprint, LineId},
     keys::{AgreementPublicKey, SealingPublicKey, SigningPublicKey},
-    limits::{CLOCK_DRIFT_SECONDS, DAY_SECONDS, MAX_PAGES, SERIAL_AHEAD_SECONDS},
+    limits::{
+        CLOCK_DRIFT_SECONDS, DAY_SECONDS, MAX_PAGES, OBLIVIOUS_RELAYS_MAX, OBLIVIOUS_URL_BYTES,
+        SERIAL_AHEAD_SECONDS,
+    },
 };
 
 pub use self::schedule::ScheduleTimings;
@@ -194,6 +197,10 @@ pub struct LineStatement {
     /// Onion address of the relay.
     #[serde(default)]
     pub onion: Option<String>,
+    /// Where oblivious relays that others run take requests for this relay, the first one first
+    /// (SPEC 6.2). Whom phones speak to is the administrator's decision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ohttp: Vec<String>,
     /// The line's own questions, asked after the first send.
     #[serde(default)]
     pub questions: Vec<serde_json::Value>,
@@ -223,10 +230,23 @@ impl Statement for LineStatement {
         let ids_positive = self.desks.iter().all(|desk| desk.id > 0);
         ids_ascend
             && ids_positive
+            && are_oblivious_relays(&self.ohttp)
             && self.policy.is_sound()
             && self.issued < self.expires
             && serial_is_timely(self.serial, self.issued)
     }
+}
+
+/// Whether these are addresses that a line may name as its oblivious relays.
+pub fn are_oblivious_relays(urls: &[String]) -> bool {
+    let is_address = |url: &String| {
+        let host = url.strip_prefix("https://");
+        let host = host.or_else(|| url.strip_prefix("http://"));
+        let is_host = host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'));
+        let is_plain = url.bytes().all(|byte| byte.is_ascii_graphic());
+        is_host && is_plain && url.len() <= OBLIVIOUS_URL_BYTES && !url.contains(['#', '?', '&'])
+    };
+    urls.len() <= OBLIVIOUS_RELAYS_MAX && urls.iter().all(is_address)
 }
 
 /// How many pages a board has from a cycle on.
@@ -324,6 +344,10 @@ pub struct RelayStatement {
     pub issued: u64,
     /// First second it is no longer valid.
     pub expires: u64,
+    /// Keys that requests to this relay may be sealed to (SPEC 6.2): base64 of
+    /// `application/ohttp-keys`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ohttp: Option<String>,
 }
 
 impl Statement for RelayStatement {

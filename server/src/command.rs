@@ -2,6 +2,7 @@
 
 mod backups;
 mod opened;
+mod passing;
 
 use std::{
     path::{Path, PathBuf},
@@ -17,13 +18,15 @@ use sotto_relay::{
     config::{Config, ConfigError, Limits, SAMPLE},
     control,
     epochs::EpochError,
+    forward::GatewayError,
     http::{self, Bounds},
     keys::{KeysError, RelaySecrets},
     relay::Relay,
-    serve::{self, Connections},
+    serve::{self, Connections, Door},
     store::{Durability, StoreError, backup::BackupError},
     tasks,
     telemetry::{self, metrics::Metrics},
+    tls::{self, Tls, TlsError},
 };
 use tokio::{net::TcpListener, signal::unix::SignalKind, sync::watch};
 use zeroize::Zeroizing;
@@ -91,6 +94,9 @@ enum Command {
         #[arg(long)]
         forget: bool,
     },
+    /// Pass sealed requests on to a relay that somebody else runs, and its answers back, so that it does
+    /// not see who asks. Writes nothing about them anywhere. Run it behind a proxy that ends TLS.
+    Ohttp(passing::Passing),
     /// Print a settings file with every key and its default.
     Sample,
 }
@@ -104,6 +110,10 @@ pub(crate) enum Failure {
     Keys(#[from] KeysError),
     #[error("{0}")]
     Epochs(#[from] EpochError),
+    #[error("{0}")]
+    Tls(#[from] TlsError),
+    #[error("{0}")]
+    Gateway(#[from] GatewayError),
     #[error("store: {0}")]
     Store(#[from] StoreError),
     #[error(
@@ -154,6 +164,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
             Ok(())
         }
         Command::Keys { out, renew, .. } => keys(&out, renew),
+        Command::Ohttp(passing) => passing::run(passing).await,
         Command::Sample => {
             print!("{SAMPLE}");
             Ok(())
@@ -168,6 +179,10 @@ fn load(file: Option<PathBuf>) -> Result<Config, Failure> {
 fn check(config: &Config) -> Result<(), Failure> {
     let secrets = RelaySecrets::read(&config.keys)?;
     println!("listen    {}", config.listen);
+    if let Some((certificate, key)) = config.tls() {
+        Tls::open(certificate, key)?;
+        println!("tls       {}", certificate.display());
+    }
     println!("health    {}", config.health);
     println!(
         "keys      {}, {}",
@@ -231,7 +246,12 @@ async fn serve(config: Config) -> Result<(), Failure> {
     if durability == Durability::Volatile && !config.store.allows_volatile() {
         return Err(Failure::Volatile);
     }
-    let (public, health) = (listen(config.listen).await?, listen(config.health).await?);
+    let tls = config
+        .tls()
+        .map(|(certificate, key)| Tls::open(certificate, key));
+    let tls = tls.transpose()?;
+    let public = Door::new(listen(config.listen).await?, tls.clone());
+    let health = listen(config.health).await?;
     let clock = Arc::new(SystemClock);
     let relay = Relay::new(sealed, clock, Arc::new(Open), secrets, &pins);
     let relay = relay.holding(config.limits.board_memory_mib.saturating_mul(MIB));
@@ -260,6 +280,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         () = tasks::hold_boards(Arc::clone(&relay)) => {}
         () = tasks::publish(relay, &SystemClock) => {}
         () = backups => {}
+        () = watch(tls) => {}
         () = store.ended() => return Err(Failure::StoreEnded),
     }
     telemetry::stopped();
@@ -321,6 +342,14 @@ fn signals() -> Result<impl Future<Output = ()>, Failure> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// Takes a renewed certificate, where there is one.
+async fn watch(tls: Option<Tls>) {
+    match tls {
+        Some(tls) => tls::watch(tls).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Resolves when the sender is dropped.

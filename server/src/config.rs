@@ -23,6 +23,12 @@ pub struct Config {
     /// Where phones and desks reach the relay: loopback, behind Tor or a proxy that ends TLS.
     #[serde(default = "default_listen")]
     pub listen: SocketAddr,
+    /// A certificate chain in PEM, where the relay ends TLS itself on `listen`.
+    #[serde(default)]
+    pub tls_certificate: Option<PathBuf>,
+    /// Its private key in PEM.
+    #[serde(default)]
+    pub tls_key: Option<PathBuf>,
     /// Where the operator asks for health.
     #[serde(default = "default_health")]
     pub health: SocketAddr,
@@ -229,6 +235,9 @@ pub enum ConfigError {
     /// A certificate without its key, or the reverse.
     #[error("[store.tls] needs both certificate and key, or neither")]
     HalfCertificate,
+    /// A certificate to show without its key, or the reverse.
+    #[error("tls_certificate and tls_key need one another; set both or neither")]
+    HalfTls,
     /// A file of `[store.tls]` cannot be read.
     #[error("cannot read {}; it is named in [store.tls]", .0.display())]
     Certificate(PathBuf),
@@ -275,11 +284,19 @@ impl Config {
             .collect()
     }
 
+    /// The files of certificate and key, where the relay ends TLS itself.
+    pub fn tls(&self) -> Option<(&std::path::Path, &std::path::Path)> {
+        Some((self.tls_certificate.as_deref()?, self.tls_key.as_deref()?))
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         if self.pins()?.is_empty() {
             return Err(ConfigError::NoLine);
         }
         self.store.redis(0)?;
+        if self.tls_certificate.is_some() != self.tls_key.is_some() {
+            return Err(ConfigError::HalfTls);
+        }
         let limits = &self.limits;
         let all_positive = limits.connections > 0
             && limits.in_flight > 0

@@ -2,6 +2,7 @@
 
 mod count;
 mod devices;
+mod gateway;
 mod guard;
 mod health;
 mod public;
@@ -19,12 +20,15 @@ use axum::{
 use http::{HeaderValue, header};
 use sotto_protocol::{
     id::LineId,
-    limits::{CHUNK_BYTES, LOG_RECORD_BYTES, PAGE_BODY_BYTES, STATEMENT_BYTES},
+    limits::{
+        CHUNK_BYTES, LOG_RECORD_BYTES, OBLIVIOUS_CHUNK_BYTES, OBLIVIOUS_REQUEST_OVERHEAD_BYTES,
+        PAGE_BODY_BYTES, STATEMENT_BYTES,
+    },
 };
 
-use self::guard::Guard;
 pub use self::health::health;
-use crate::{error::Error, relay::Relay};
+use self::{gateway::Gateway, guard::Guard};
+use crate::{error::Error, relay::Relay, telemetry::metrics::Metrics};
 
 /// How much one process takes at once.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +43,39 @@ pub struct Bounds {
 pub fn app(relay: Arc<Relay>, bounds: Bounds) -> Router {
     let guard = Arc::new(Guard::new(bounds));
     let metrics = Arc::clone(relay.metrics());
-    let routes = Router::new()
+    let open = open(Arc::clone(&relay));
+    // What comes sealed holds one turn, not two.
+    let gateway = Gateway {
+        relay,
+        routes: counted(open.clone(), &metrics),
+    };
+    let sealed = Router::new()
+        .route(
+            "/ohttp",
+            post(gateway::receive).layer(DefaultBodyLimit::max(SEALED_BYTES)),
+        )
+        .route("/ohttp-keys", get(gateway::keys))
+        .with_state(gateway);
+    let routes = open
+        .merge(sealed)
+        .layer(middleware::from_fn_with_state(guard, guard::guard));
+    counted(routes, &metrics)
+}
+
+/// Around all of it: some answers, as to a wrong method, are made outside of the routes' layers.
+fn counted(routes: Router, metrics: &Arc<Metrics>) -> Router {
+    Router::new()
+        .fallback_service(routes)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(metrics),
+            count::count,
+        ))
+        .layer(middleware::map_response(uniform))
+}
+
+/// The routes of requests that come as they are.
+fn open(relay: Arc<Relay>) -> Router {
+    Router::new()
         .route("/v1/{line}/bundle", get(public::bundle))
         .route(
             "/v1/{line}/in",
@@ -68,14 +104,10 @@ pub fn app(relay: Arc<Relay>, bounds: Bounds) -> Router {
             put(public::put_statement).layer(DefaultBodyLimit::max(STATEMENT_BYTES)),
         )
         .with_state(relay)
-        .layer(middleware::from_fn_with_state(guard, guard::guard));
-    // Around all of it: some answers, as to a wrong method, are made outside of the routes' layers.
-    Router::new()
-        .fallback_service(routes)
-        .layer(middleware::from_fn_with_state(metrics, count::count))
-        .layer(middleware::map_response(uniform))
 }
 
+/// The longest request that is sealed.
+const SEALED_BYTES: usize = OBLIVIOUS_REQUEST_OVERHEAD_BYTES + OBLIVIOUS_CHUNK_BYTES;
 /// Body of an acknowledgement.
 const ACK_BYTES: usize = 24;
 /// What a phone or drainer is asked to wait after 503.
@@ -94,10 +126,13 @@ impl IntoResponse for Error {
     }
 }
 
-/// Error answers have no body and no header of their own, whoever made them.
+/// Error answers have no body and no header of their own, whoever made them; but for the one problem
+/// that RFC 9458 has a name for.
 async fn uniform(response: Response) -> Response {
     let status = response.status();
-    let mut response = if status.is_success() {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_named = kind == Some(&HeaderValue::from_static(gateway::PROBLEM));
+    let mut response = if status.is_success() || is_named {
         response
     } else {
         let retry = response.headers().get(header::RETRY_AFTER).cloned();

@@ -1,5 +1,7 @@
 //! The relay's own secrets: one small file, made once and renewed within a year.
 
+mod gateway;
+
 use std::{
     fmt, fs,
     io::{self, Write as _},

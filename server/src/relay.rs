@@ -6,6 +6,7 @@
 mod boards;
 mod devices;
 mod lines;
+mod oblivious;
 mod state;
 mod statements;
 
@@ -24,7 +25,7 @@ use sotto_protocol::{
 };
 use tokio::time::Instant;
 
-use self::{boards::Shelf, lines::Lines};
+use self::{boards::Shelf, lines::Lines, oblivious::Gateway};
 pub use self::{
     devices::{Device, SignedRequest},
     statements::Kind,
@@ -48,6 +49,7 @@ pub struct Relay {
     lines: Lines,
     shelf: Shelf,
     metrics: Arc<Metrics>,
+    gateway: Gateway,
 }
 
 /// The bundle and what stands beside it.
@@ -77,6 +79,7 @@ impl Relay {
             lines: Lines::new(pins),
             shelf: Shelf::new(0),
             metrics: Arc::default(),
+            gateway: Gateway::default(),
         }
     }
 

@@ -5,16 +5,23 @@ use std::{io, sync::Arc, time::Duration};
 use axum::Router;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    server::{
+        conn::auto::Builder,
+        graceful::{GracefulShutdown, Watcher},
+    },
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
 };
 
-use crate::telemetry::{self, metrics::Metrics};
+use crate::{
+    telemetry::{self, metrics::Metrics},
+    tls::Tls,
+};
 
 /// Bounds on connections.
 #[derive(Debug, Clone, Copy)]
@@ -29,14 +36,35 @@ pub struct Connections {
     pub stop: Duration,
 }
 
+/// A listener, with the certificate that is shown on it where TLS ends here.
+#[derive(Debug)]
+pub struct Door {
+    listener: TcpListener,
+    tls: Option<Tls>,
+}
+
+impl Door {
+    /// With TLS if there is a certificate.
+    pub const fn new(listener: TcpListener, tls: Option<Tls>) -> Self {
+        Self { listener, tls }
+    }
+}
+
+impl From<TcpListener> for Door {
+    fn from(listener: TcpListener) -> Self {
+        Self::new(listener, None)
+    }
+}
+
 /// Serves `app` until `stop` resolves, then finishes what is in progress. `metrics` counts connections.
 pub async fn serve(
-    listener: TcpListener,
+    door: impl Into<Door>,
     app: Router,
     bounds: Connections,
     metrics: Arc<Metrics>,
     stop: impl Future<Output = ()>,
 ) {
+    let Door { listener, tls } = door.into();
     let free = Arc::new(Semaphore::new(bounds.most));
     let graceful = GracefulShutdown::new();
     let mut open = JoinSet::new();
@@ -54,25 +82,45 @@ pub async fn serve(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(bounds.head)
-            .max_buf_size(HEAD_BYTES);
-        let service = TowerToHyperService::new(app.clone());
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection.into_owned());
+        let (app, watcher, tls) = (app.clone(), graceful.watcher(), tls.clone());
         let connected = metrics.connected();
         open.spawn(async move {
             let _counted = (permit, connected);
+            let served = Box::pin(greet(stream, tls, (app, bounds, watcher)));
             // How a connection ends is nobody's business.
-            let _ended = tokio::time::timeout(bounds.life, connection).await;
+            let _ended = tokio::time::timeout(bounds.life, served).await;
         });
     }
     drop(listener);
     let _in_time = tokio::time::timeout(bounds.stop, graceful.shutdown()).await;
     open.shutdown().await;
+}
+
+/// One connection to its end, with TLS if there is a certificate.
+async fn greet(stream: TcpStream, tls: Option<Tls>, with: (Router, Connections, Watcher)) {
+    let Some(tls) = tls else {
+        return one(stream, with).await;
+    };
+    let (_, bounds, _) = &with;
+    let greeting = tls.accept(stream);
+    if let Ok(Ok(stream)) = tokio::time::timeout(bounds.head, greeting).await {
+        one(stream, with).await;
+    }
+}
+
+async fn one(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    (app, bounds, watcher): (Router, Connections, Watcher),
+) {
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.head)
+        .max_buf_size(HEAD_BYTES);
+    let service = TowerToHyperService::new(app);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let _ended = watcher.watch(connection.into_owned()).await;
 }
 
 /// After a failed accept, mostly for want of file descriptors.

@@ -25,6 +25,8 @@ pub const EVENTS: &[(&str, &[&str])] = &[
     ("accept failed", &[]),
     ("backup taken", &[]),
     ("backup failed", &[]),
+    ("certificate renewed", &[]),
+    ("certificate refused", &[]),
 ];
 
 /// Installs the subscriber. Nothing of other crates passes it.
@@ -77,4 +79,12 @@ pub(crate) fn backup_taken() {
 
 pub(crate) fn backup_failed() {
     event!(target: "sotto", Level::WARN, "backup failed");
+}
+
+pub(crate) fn certificate_renewed() {
+    event!(target: "sotto", Level::INFO, "certificate renewed");
+}
+
+pub(crate) fn certificate_refused() {
+    event!(target: "sotto", Level::WARN, "certificate refused");
 }

@@ -61,6 +61,7 @@ pub(crate) fn link() -> Link {
             line: fingerprint.line(),
             fingerprint,
         },
+        ohttp: None,
     }
 }
 
@@ -147,6 +148,7 @@ fn statement(pin: Pin, signing_keys: Vec<SigningPublicKey>) -> LineStatement {
         guidance: [].into(),
         emergency: None,
         onion: None,
+        ohttp: Vec::new(),
         questions: Vec::new(),
         desks: vec![DeskEntry {
             id: DESK,

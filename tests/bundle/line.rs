@@ -129,6 +129,7 @@ fn line_statement(id: LineId, policy: Policy) -> LineStatement {
         guidance: [].into(),
         emergency: None,
         onion: None,
+        ohttp: Vec::new(),
         questions: Vec::new(),
         desks: vec![DeskEntry {
             id: 1,

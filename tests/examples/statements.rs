@@ -134,6 +134,7 @@ fn line_statement(line: LineId) -> LineStatement {
         guidance: [("en".into(), "Write what you saw.".into())].into(),
         emergency: None,
         onion: None,
+        ohttp: Vec::new(),
         questions: Vec::new(),
         desks: vec![DeskEntry {
             id: 1,
@@ -162,6 +163,7 @@ fn rest(area: &mut Area, line: LineId, parts: Parts, fingerprint: Fingerprint) {
         serial: NOW,
         issued: NOW,
         expires: NOW + 60 * 86_400,
+        ohttp: None,
     };
     let relay = signed(area, "relay", &relay, &[RELAY_KEY]);
     let sizes = |pages| {

@@ -9,8 +9,10 @@ use sotto_core::{
     desk::{Case, Desk, Entry, Identity, LiveLog, Rounded, Rounds, Row, RowKeeper, Rows, Shared},
     keep::{KeepError, Keeper},
     native::Stop,
+    relay::Relay,
     sitting::{Person, Progress, Sitting, SittingError},
     tipster::{State, Tipster, View},
+    transport::Transport,
 };
 use sotto_protocol::{
     bundle::{Pin, Seen},
@@ -338,6 +340,38 @@ impl Phone {
         self.sit_until(world, |progress| progress.elapsed >= seconds * 1_000)
     }
 
+    /// One sitting of `seconds` over another way than the world's own.
+    pub fn sit_over<T: Transport>(
+        &mut self,
+        world: &World,
+        way: &T,
+        seconds: u64,
+    ) -> Result<Vec<String>, SittingError> {
+        let mut tipster = self.tipster();
+        let mut people = [Person {
+            tipster: &mut tipster,
+            keeper: &mut self.memory,
+        }];
+        let times = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
+        let mut sitting = Sitting {
+            relay: Relay::new(way, world.pin().line),
+            pin: world.pin(),
+            pace: &world.clock,
+            rng: &mut self.rng,
+        };
+        sitting.sit(&mut people, &Seen::default(), times, |progress| {
+            progress.elapsed >= seconds * 1_000
+        })?;
+        Ok(self.take_unread())
+    }
+
+    fn take_unread(&mut self) -> Vec<String> {
+        let unread = self.tipster().unread();
+        let ids: Vec<u64> = unread.iter().map(|(id, _)| *id).collect();
+        self.tipster().shown(&ids).save(&mut self.memory).unwrap();
+        unread.into_iter().map(|(_, text)| text).collect()
+    }
+
     fn sit_until(
         &mut self,
         world: &World,
@@ -349,10 +383,7 @@ impl Phone {
             keeper: &mut self.memory,
         }];
         sit(world, &mut people, &mut self.rng, is_over)?;
-        let unread = self.tipster().unread();
-        let ids: Vec<u64> = unread.iter().map(|(id, _)| *id).collect();
-        tipster.shown(&ids).save(&mut self.memory).unwrap();
-        Ok(unread.into_iter().map(|(_, text)| text).collect())
+        Ok(self.take_unread())
     }
 
     /// Sits once per cycle until something is new.

@@ -235,7 +235,8 @@ impl Programs {
         all
     }
 
-    fn start(&mut self, program: &str, arguments: &[&str]) {
+    /// Starts a program whose output goes to a file of its name.
+    pub fn start(&mut self, program: &str, arguments: &[&str]) {
         let log = self.path().join(format!("{program}.log"));
         let log = File::options().append(true).create(true).open(log).unwrap();
         let child = self
@@ -308,7 +309,8 @@ fn executable(program: &str) -> PathBuf {
     path
 }
 
-fn free_port() -> u16 {
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.local_addr().unwrap().port()
 }

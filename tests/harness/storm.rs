@@ -70,6 +70,7 @@ impl Storm {
         let link = sotto_core::link::Link {
             base: line.book.base.clone(),
             pin: line.book.pin().unwrap(),
+            ohttp: None,
         };
         let identity = Identity::make(link, &mut rng);
         line.add_device(identity.card(), desk, DeviceRole::Drainer)

@@ -300,6 +300,7 @@ impl World {
         Link {
             base: self.line.book.base.clone(),
             pin: self.pin(),
+            ohttp: None,
         }
     }
 

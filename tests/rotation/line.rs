@@ -194,7 +194,12 @@ fn roots_are_replaced_and_old_links_go_on_working() {
         assert_eq!(pin.line, first_pin.line);
         verified(&world, *pin, &Seen::default()).unwrap();
         let base = world.link().base;
-        let link = Link { base, pin: *pin }.to_text();
+        let link = Link {
+            base,
+            pin: *pin,
+            ohttp: None,
+        }
+        .to_text();
         assert_eq!(Link::parse(&link).unwrap().pin, *pin);
     }
     let mut fingerprints: Vec<_> = pins.iter().map(|pin| pin.fingerprint.0).collect();

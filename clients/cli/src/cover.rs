@@ -7,7 +7,7 @@ use serde_json::json;
 use sotto_core::{
     cover::{MAX_PER_DAY, Visit, Visits},
     link::Link,
-    native::{self, Entropy, Http, RealTime, Stop},
+    native::{self, Entropy, RealTime, Stop},
     pace::Pace as _,
     relay::Relay,
     sitting::{Progress, Sitting},
@@ -62,7 +62,7 @@ pub(crate) fn run(command: &Command, say: Say) -> Result<(), Stop> {
 
 /// Over a connection of its own, and knowing nothing from before, as another person.
 fn sit(link: &Link, visit: Visit, mut rng: Entropy) -> Result<Progress, Stop> {
-    let http = Http::new(&link.base);
+    let http = native::ways(link, rng);
     let times = rng;
     let mut sitting = Sitting {
         relay: Relay::new(&http, link.pin.line),

@@ -103,6 +103,15 @@ pub(crate) enum Command {
         #[command(flatten)]
         unlock: Unlock,
     },
+    /// Name the oblivious relays that phones are to use, run by others than the relay; without any, they
+    /// ask the relay itself. The first one also stands in the link. Takes effect once you publish.
+    Ohttp {
+        /// Their addresses, in the order in which they are tried.
+        #[arg(value_name = "URL")]
+        relays: Vec<String>,
+        #[command(flatten)]
+        unlock: Unlock,
+    },
     /// Print the line's link, its fingerprint, what the relay's settings need, until when everything
     /// is good and what is to be done.
     Show {
@@ -180,6 +189,7 @@ pub(crate) fn run(command: Command, state: &Path, say: Say) -> Result<(), Stop> 
             renew::remove_device(&mut open(&unlock)?, &device, say, rng)
         }
         Command::RemoveDesk { desk, unlock } => remove_desk(&mut open(&unlock)?, desk, say, rng),
+        Command::Ohttp { relays, unlock } => ohttp(&mut open(&unlock)?, relays, say, rng),
         Command::Show { unlock } => show(&open(&unlock)?.keys.book, say),
     }
 }
@@ -252,6 +262,24 @@ fn remove_desk(open: &mut Open<'_>, desk: u16, say: Say, rng: &mut Entropy) -> R
         "Desk {desk} and its {devices} device(s) removed. The relay refuses them once you publish."
     );
     say.done(&words, &json!({ "desk": desk, "devices": devices }));
+    Ok(())
+}
+
+fn ohttp(
+    open: &mut Open<'_>,
+    relays: Vec<String>,
+    say: Say,
+    rng: &mut Entropy,
+) -> Result<(), Stop> {
+    let words = match relays.len() {
+        0 => "Phones ask the relay itself once you publish.".to_owned(),
+        count => format!(
+            "{count} oblivious relay(s) noted. Phones use them once you publish; the link has changed, and old links go on working."
+        ),
+    };
+    open.keys.name_oblivious_relays(relays.clone())?;
+    open.write(rng)?;
+    say.done(&words, &json!({ "ohttp": relays }));
     Ok(())
 }
 

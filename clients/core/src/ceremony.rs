@@ -19,7 +19,7 @@ use sotto_protocol::{
     secret::SigningSecret,
     statement::{
         DeviceEntry, DeviceRole, LineStatement, Policy, RelayKeys, Roster, Statement, Texts,
-        next_serial,
+        are_oblivious_relays, next_serial,
     },
 };
 use zeroize::Zeroizing;
@@ -93,6 +93,11 @@ pub enum CeremonyError {
     /// More desks than numbers.
     #[error("a line has at most 65,535 desks")]
     Full,
+    /// Not what a line statement may name.
+    #[error(
+        "up to 8 addresses of oblivious relays, each beginning with https:// and without #, ? and &"
+    )]
+    Oblivious,
     /// Not the newest root set of this line.
     #[error(
         "these are not the line's newest root keys; take the file that was written when the roots were last replaced"
@@ -138,6 +143,7 @@ pub fn begin(beginning: Beginning, now: u64, rng: &mut impl CryptoRng) -> (Roots
         policy: beginning.policy,
         desks: Vec::new(),
         devices: Vec::new(),
+        ohttp: Vec::new(),
         desk_keys: Vec::new(),
     };
     let keys = LineKeys {
@@ -230,6 +236,15 @@ impl LineKeys {
     /// Removes a desk with all its devices; how many.
     pub fn remove_desk(&mut self, desk: u16) -> Result<usize, CeremonyError> {
         self.book.remove_desk(desk)
+    }
+
+    /// Names the oblivious relays that phones are to use from the next publication on (SPEC 6.2).
+    pub fn name_oblivious_relays(&mut self, relays: Vec<String>) -> Result<(), CeremonyError> {
+        if !are_oblivious_relays(&relays) {
+            return Err(CeremonyError::Oblivious);
+        }
+        self.book.ohttp = relays;
+        Ok(())
     }
 
     /// Takes the relay's renewed keys, which the relay must hold already.
@@ -352,6 +367,7 @@ impl Book {
             guidance: BTreeMap::new(),
             emergency: None,
             onion: None,
+            ohttp: self.ohttp.clone(),
             questions: Vec::new(),
             desks: self.desk_entries(),
             relay: self.relay.clone(),

@@ -17,6 +17,7 @@ pub mod link;
 pub mod log;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod oblivious;
 pub mod pace;
 pub mod relay;
 pub mod schedule;

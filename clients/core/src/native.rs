@@ -17,7 +17,7 @@ use rand_core::UnwrapErr;
 pub use self::{
     ask::{code_and_rest, codes, confirm, passphrase, text},
     files::{Lock, StateDir},
-    http::Http,
+    http::{Http, Ways, ways},
     stop::Stop,
 };
 use crate::pace::Pace;

@@ -2,10 +2,12 @@
 
 use rand_core::CryptoRng;
 use sotto_protocol::{
+    bundle::Bundle,
     drain::{Cursor, DrainPage},
     id::{Board, DeviceId, LineId},
     limits::{DRAIN_MAX, LOG_MAX},
     log::LogPage,
+    oblivious::ObliviousError,
     request::{RequestKey, RequestParts},
     secret::random,
 };
@@ -98,6 +100,14 @@ impl<'t, T: Transport> Relay<'t, T> {
             json: answer.body,
             cycles: cycles.ok_or(RelayError::Strange)?,
         })
+    }
+
+    /// Tells the transport what a verified bundle says about ways to this relay.
+    ///
+    /// # Errors
+    /// As [`Transport::offered`].
+    pub fn offered(&self, bundle: &Bundle, now: u64) -> Result<(), ObliviousError> {
+        self.transport.offered(bundle, now)
     }
 
     /// GET one page.

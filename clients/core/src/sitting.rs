@@ -5,6 +5,7 @@ use rand_core::CryptoRng;
 use sotto_protocol::{
     bundle::{Pin, Seen, Untrusted, VerifyError},
     id::Board,
+    oblivious::ObliviousError,
     page::PageHeader,
     seal::{Envelope, Reject},
 };
@@ -31,6 +32,9 @@ pub enum SittingError {
     /// The state could not be saved, so nothing was sent.
     #[error(transparent)]
     Keep(#[from] KeepError),
+    /// The line is to be asked through somebody else, and that cannot be done.
+    #[error(transparent)]
+    Way(#[from] ObliviousError),
     /// The desk's key cannot be sealed to.
     #[error("the desk's key in the bundle is damaged; nothing was sent, try again tomorrow")]
     Prekey,
@@ -185,6 +189,7 @@ impl<T: Transport, P: Pace, R: CryptoRng> Sitting<'_, T, P, R> {
         for person in people.iter() {
             bundle = untrusted.verify(self.pin, now, person.tipster.seen())?;
         }
+        self.relay.offered(&bundle, now)?;
         let view = View {
             bundle,
             cycles: answer.cycles,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sotto_protocol::{bundle::Bundle, oblivious::ObliviousError};
+
 /// The methods of SPEC 6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -75,4 +77,13 @@ pub enum Unreachable {
 pub trait Transport {
     /// Waits for the answer.
     fn send(&self, request: &Request) -> Result<Response, Unreachable>;
+
+    /// A bundle was verified at `now` (unix seconds), which may say by which other way its relay wants
+    /// to be asked from now on (SPEC 6.2). Whoever has one way only keeps to it.
+    ///
+    /// # Errors
+    /// There is such a way and it cannot be gone: nothing further may be asked.
+    fn offered(&self, _bundle: &Bundle, _now: u64) -> Result<(), ObliviousError> {
+        Ok(())
+    }
 }

@@ -126,8 +126,8 @@ pub(super) fn verify_relay(
     line: &LineStatement,
     desks: &[DeskStatement],
     now: u64,
-) -> Result<(), VerifyError> {
-    let Some(dsse) = dsse else { return Ok(()) };
+) -> Result<Option<RelayStatement>, VerifyError> {
+    let Some(dsse) = dsse else { return Ok(None) };
     let statement = verify_relay_statement(dsse, line)?;
     if now >= statement.expires || issued_ahead(statement.issued, now) {
         return Err(VerifyError::Expired);
@@ -138,7 +138,7 @@ pub(super) fn verify_relay(
         .iter()
         .all(|desk| desk.relay_statement.as_ref() == Some(&hash))
     {
-        Ok(())
+        Ok(Some(statement))
     } else {
         Err(VerifyError::Signature)
     }

@@ -9,6 +9,7 @@ use axum::{
 };
 use http::{Method, StatusCode, Uri};
 
+use super::gateway::Opened;
 use crate::{
     error::Error,
     telemetry::metrics::{Kind, Metrics, OUTCOMES},
@@ -21,7 +22,9 @@ pub(super) async fn count(
 ) -> Response {
     let kind = kind(request.method(), request.uri());
     let response = next.run(request).await;
-    metrics.answered(kind, outcome(&response));
+    if response.extensions().get::<Opened>().is_none() {
+        metrics.answered(kind, outcome(&response));
+    }
     response
 }
 
@@ -31,6 +34,8 @@ fn kind(method: &Method, uri: &Uri) -> Kind {
         Kind::Post
     } else if method == Method::GET && (path.ends_with("/bundle") || path.contains("/out/")) {
         Kind::Read
+    } else if path.starts_with("/ohttp") {
+        Kind::Sealed
     } else {
         Kind::Device
     }

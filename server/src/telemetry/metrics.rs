@@ -45,11 +45,13 @@ pub enum Kind {
     Read,
     /// Whatever devices and administrators sign.
     Device,
+    /// Sealed, and not to be opened; or the keys to seal to. What is opened counts as what is inside.
+    Sealed,
 }
 
 impl Kind {
     /// In the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Post, Self::Read, Self::Device];
+    pub const ALL: [Self; 4] = [Self::Post, Self::Read, Self::Device, Self::Sealed];
 
     /// As in the label `kind`.
     pub const fn name(self) -> &'static str {
@@ -57,6 +59,7 @@ impl Kind {
             Self::Post => "post",
             Self::Read => "read",
             Self::Device => "device",
+            Self::Sealed => "sealed",
         }
     }
 }

@@ -82,7 +82,8 @@ fn meta() -> Vec<u8> {
             line: LineId([1; 16]),
             fingerprint: Fingerprint([2; 32]),
         },
-    };
+ ohttp: None,
+};
     let mut kept = Last(Vec::new());
     let mut desk = Desk::begin(Identity::make(link, &mut Zeros));
     desk.saved().save(&mut kept).unwrap();

@@ -126,5 +126,6 @@ pub(super) fn link(book: &Book) -> Result<Link, Stop> {
     Ok(Link {
         base: book.base.clone(),
         pin: book.pin()?,
+        ohttp: book.ohttp.first().cloned(),
     })
 }

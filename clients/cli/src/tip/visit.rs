@@ -6,7 +6,7 @@ use serde_json::json;
 use sotto_core::{
     keep::Keeper,
     link::Link,
-    native::{self, Entropy, Http, RealTime, StateDir, Stop},
+    native::{self, Entropy, RealTime, StateDir, Stop, Ways},
     relay::Relay,
     sitting::{Person, Progress, Sitting},
     tipster::{AttachError, State, Tipster, View},
@@ -34,7 +34,7 @@ const WRITE: &str = "Write, then press Ctrl-D on an empty line.";
 /// Where the run is going.
 pub(super) struct Visit {
     pub(super) link: Link,
-    pub(super) http: Http,
+    pub(super) http: Ways<Entropy>,
     pub(super) rng: Entropy,
     pub(super) say: Say,
 }
@@ -42,7 +42,7 @@ pub(super) struct Visit {
 impl Visit {
     pub(super) fn new(link: &str, rng: Entropy, say: Say) -> Result<Self, Stop> {
         let link = Link::parse(link)?;
-        let http = Http::new(&link.base);
+        let http = native::ways(&link, rng);
         Ok(Self {
             link,
             http,

@@ -45,6 +45,9 @@ pub struct Book {
     pub desks: Vec<DeskNames>,
     /// Devices in the order they were added.
     pub devices: Vec<DeviceEntry>,
+    /// Oblivious relays, the first one first (SPEC 6.2).
+    #[serde(default)]
+    pub ohttp: Vec<String>,
     /// Oldest first.
     pub(super) desk_keys: Vec<DeskKey>,
 }

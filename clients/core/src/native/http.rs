@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use rand_core::CryptoRng;
 use ureq::{Agent, config::AutoHeaderValue, http};
 
-use crate::transport::{Method, Request, Response, Transport, Unreachable};
+use crate::{
+    link::Link,
+    oblivious,
+    transport::{Method, Request, Response, Transport, Unreachable},
+};
 
-/// HTTP to one relay. Follows the usual proxy variables of the environment.
+/// HTTP to one address. Follows the usual proxy variables of the environment.
 #[derive(Debug)]
 pub struct Http {
     base: String,
@@ -18,7 +23,7 @@ const ANSWER_BYTES: u64 = 4_500_000;
 const TIMEOUT: Duration = Duration::from_secs(40);
 
 impl Http {
-    /// For the relay at `base`, which has no slash at its end.
+    /// For what is at `base`, which has no slash at its end.
     pub fn new(base: &str) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -35,18 +40,30 @@ impl Http {
     }
 }
 
+/// Every way to one relay, over the network.
+pub type Ways<R> = oblivious::Ways<Http, fn(&str) -> Http, R>;
+
+/// Every way to the relay of a link.
+pub fn ways<R: CryptoRng>(link: &Link, rng: R) -> Ways<R> {
+    oblivious::Ways::new(link, Http::new, rng)
+}
+
 impl Transport for Http {
     fn send(&self, request: &Request) -> Result<Response, Unreachable> {
         let mut builder = http::Request::builder()
             .method(request.method.name())
             .uri(format!("{}{}", self.base, request.target));
+        let mut kind = Some("application/octet-stream");
         for (name, value) in &request.headers {
+            kind = kind.filter(|_| *name != "content-type");
             builder = builder.header(*name, value);
+        }
+        if let (Method::Post | Method::Put, Some(kind)) = (request.method, kind) {
+            builder = builder.header("content-type", kind);
         }
         let answer = match request.method {
             Method::Get => builder.body(()).map(|request| self.agent.run(request)),
             Method::Post | Method::Put => builder
-                .header("content-type", "application/octet-stream")
                 .body(request.body.as_slice())
                 .map(|request| self.agent.run(request)),
         };
