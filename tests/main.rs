@@ -37,4 +37,5 @@ mod settings;
 mod store;
 mod strip;
 mod timetable;
+mod tokens;
 mod vault;

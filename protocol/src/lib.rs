@@ -22,6 +22,7 @@ pub mod log;
 pub mod page;
 pub mod request;
 pub mod statement;
+pub mod token;
 pub mod wire;
 
 #[cfg(feature = "seal")]

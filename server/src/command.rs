@@ -12,7 +12,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use sotto_protocol::limits::{DAY_SECONDS, KEY_OVERLAP_DAYS, RELAY_KEY_LIFE_DAYS};
 use sotto_relay::{
-    admission::Open,
+    admission::Admission,
     clock::{Clock as _, SystemClock},
     config::{Config, ConfigError, Limits, SAMPLE},
     control,
@@ -233,7 +233,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     }
     let (public, health) = (listen(config.listen).await?, listen(config.health).await?);
     let clock = Arc::new(SystemClock);
-    let relay = Relay::new(sealed, clock, Arc::new(Open), secrets, &pins);
+    let relay = Relay::new(sealed, clock, Admission::Open, secrets, &pins);
     let relay = Arc::new(relay);
     let metrics = Arc::clone(relay.metrics());
     let backups = backups(&store, Arc::clone(&metrics))?;
@@ -256,6 +256,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
             )
         } => {}
         () = tasks::sweep(Arc::clone(&relay)) => {}
+        () = tasks::announce(Arc::clone(&relay)) => {}
         () = tasks::publish(relay, &SystemClock) => {}
         () = backups => {}
         () = store.ended() => return Err(Failure::StoreEnded),

@@ -5,6 +5,7 @@ mod devices;
 mod guard;
 mod health;
 mod public;
+mod tokens;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +19,10 @@ use axum::{
 use http::{HeaderValue, header};
 use sotto_protocol::{
     id::LineId,
-    limits::{CHUNK_BYTES, LOG_RECORD_BYTES, PAGE_BODY_BYTES, STATEMENT_BYTES},
+    limits::{
+        CHUNK_BYTES, LOG_RECORD_BYTES, PAGE_BODY_BYTES, STATEMENT_BYTES, TOKEN_BATCH,
+        TOKEN_REQUEST_BYTES,
+    },
 };
 
 use self::guard::Guard;
@@ -45,6 +49,14 @@ pub fn app(relay: Arc<Relay>, bounds: Bounds) -> Router {
             post(public::submit)
                 .layer(DefaultBodyLimit::max(CHUNK_BYTES))
                 .get(devices::drain),
+        )
+        .route(
+            "/v1/{line}/tokens/challenge",
+            post(tokens::challenge).layer(DefaultBodyLimit::max(0)),
+        )
+        .route(
+            "/v1/{line}/tokens/issue",
+            post(tokens::issue).layer(DefaultBodyLimit::max(BATCH_BYTES)),
         )
         .route("/v1/{line}/out/{board}/{page}", get(public::page))
         .route("/v1/{line}/roster", get(devices::roster))
@@ -75,6 +87,8 @@ pub fn app(relay: Arc<Relay>, bounds: Bounds) -> Router {
         .layer(middleware::map_response(uniform))
 }
 
+/// The longest request for tokens: a batch after its length.
+const BATCH_BYTES: usize = TOKEN_BATCH * TOKEN_REQUEST_BYTES + 2;
 /// Body of an acknowledgement.
 const ACK_BYTES: usize = 24;
 /// What a phone or drainer is asked to wait after 503.
@@ -93,16 +107,18 @@ impl IntoResponse for Error {
     }
 }
 
-/// Error answers have no body and no header of their own, whoever made them.
+/// Error answers have no body and no header but when to come again and what to bring, whoever made
+/// them.
 async fn uniform(response: Response) -> Response {
     let status = response.status();
     let mut response = if status.is_success() {
         response
     } else {
-        let retry = response.headers().get(header::RETRY_AFTER).cloned();
         let mut bare = status.into_response();
-        if let Some(value) = retry {
-            bare.headers_mut().insert(header::RETRY_AFTER, value);
+        for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE] {
+            if let Some(value) = response.headers().get(&name) {
+                bare.headers_mut().insert(name, value.clone());
+            }
         }
         bare
     };

@@ -7,6 +7,7 @@ mod devices;
 mod lines;
 mod state;
 mod statements;
+mod tokens;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -27,9 +28,10 @@ use self::lines::Lines;
 pub use self::{
     devices::{Device, SignedRequest},
     statements::Kind,
+    tokens::Issued,
 };
 use crate::{
-    admission::Admission,
+    admission::{Admission, Issuer, Sale},
     clock::Clock,
     error::Error,
     keys::RelaySecrets,
@@ -42,7 +44,10 @@ use crate::{
 pub struct Relay {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    admission: Arc<dyn Admission>,
+    admission: Admission,
+    /// Sells also where nothing is asked for any more: until every desk has seen that.
+    issuer: Issuer,
+    sale: Sale,
     secrets: RelaySecrets,
     lines: Lines,
     metrics: Arc<Metrics>,
@@ -62,15 +67,18 @@ impl Relay {
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
-        admission: Arc<dyn Admission>,
+        admission: Admission,
         secrets: RelaySecrets,
         pins: &[Pin],
     ) -> Self {
+        let token_secret = secrets.token_secret();
         let pins: BTreeMap<LineId, Pin> = pins.iter().map(|pin| (pin.line, *pin)).collect();
         Self {
             store,
             clock,
             admission,
+            sale: Sale::new(&token_secret, admission.price()),
+            issuer: Issuer::new(token_secret),
             secrets,
             lines: Lines::new(pins),
             metrics: Arc::default(),
@@ -97,11 +105,18 @@ impl Relay {
         })
     }
 
-    /// Takes one envelope or chunk from anyone. `Ok` means it is stored.
-    pub async fn submit(&self, line: LineId, body: Bytes) -> Result<(), Error> {
+    /// Takes one envelope or chunk from anyone who spends a token, where one is asked for. `Ok` means
+    /// it is stored. The token is spent before, on this post alone: a repeat finds both as they are.
+    pub async fn submit(
+        &self,
+        line: LineId,
+        body: Bytes,
+        authorization: Option<&str>,
+    ) -> Result<(), Error> {
         let header = EnvelopeHeader::parse(&body).map_err(|_| Error::Malformed)?;
-        self.line(line).await?;
-        self.admission.admit(line, &body).await?;
+        let state = self.line(line).await?;
+        let post = (header.class, &body);
+        self.admit((line, &state), post, authorization).await?;
         let post = Post {
             class: header.class,
             address: header.address,

@@ -48,6 +48,7 @@ fn view(net: &Net, now: u64) -> View {
     let bundle = Bundle {
         line: net.line.statement.clone(),
         desks: net.desks(now),
+        relay: None,
         hash: net.line.hash,
         seen: Seen::default(),
     };

@@ -43,19 +43,22 @@ pub enum Kind {
     Post,
     /// A bundle or page.
     Read,
+    /// Tokens, or what they cost.
+    Buy,
     /// Whatever devices and administrators sign.
     Device,
 }
 
 impl Kind {
     /// In the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Post, Self::Read, Self::Device];
+    pub const ALL: [Self; 4] = [Self::Post, Self::Read, Self::Buy, Self::Device];
 
     /// As in the label `kind`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Post => "post",
             Self::Read => "read",
+            Self::Buy => "buy",
             Self::Device => "device",
         }
     }
