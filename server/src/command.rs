@@ -12,9 +12,8 @@ use std::{
 use clap::{Parser, Subcommand};
 use sotto_protocol::limits::{DAY_SECONDS, KEY_OVERLAP_DAYS, RELAY_KEY_LIFE_DAYS};
 use sotto_relay::{
-    admission::Admission,
     clock::{Clock as _, SystemClock},
-    config::{Config, ConfigError, Limits, SAMPLE},
+    config::{AdmissionConfig, Config, ConfigError, Limits, SAMPLE},
     control,
     epochs::EpochError,
     http::{self, Bounds},
@@ -176,6 +175,11 @@ fn check(config: &Config) -> Result<(), Failure> {
     );
     println!("retention {}", config.retention_keys.display());
     println!("store     {}", config.store);
+    let asks = match config.admission {
+        AdmissionConfig::Off => "nothing is asked of whoever posts",
+        AdmissionConfig::Tokens { .. } => "whoever posts spends a token",
+    };
+    println!("admission {asks}");
     for pin in config.pins()? {
         println!("line      {}", pin.line.to_text());
     }
@@ -233,7 +237,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     }
     let (public, health) = (listen(config.listen).await?, listen(config.health).await?);
     let clock = Arc::new(SystemClock);
-    let relay = Relay::new(sealed, clock, Admission::Open, secrets, &pins);
+    let relay = Relay::new(sealed, clock, config.admission.admission(), secrets, &pins);
     let relay = Arc::new(relay);
     let metrics = Arc::clone(relay.metrics());
     let backups = backups(&store, Arc::clone(&metrics))?;

@@ -18,6 +18,7 @@ pub mod log;
 #[cfg(feature = "native")]
 pub mod native;
 pub mod pace;
+pub mod purse;
 pub mod relay;
 pub mod schedule;
 pub mod sealed;

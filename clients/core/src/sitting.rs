@@ -7,12 +7,14 @@ use sotto_protocol::{
     id::Board,
     page::PageHeader,
     seal::{Envelope, Reject},
+    token::Token,
 };
 
 use crate::{
     draws::{Draw, Drawn, Draws},
     keep::{KeepError, Keeper},
     pace::Pace,
+    purse::Purse,
     relay::{Relay, RelayError},
     schedule::{self, Ask, Schedule},
     tipster::{self, Post, State, Tipster, View},
@@ -149,11 +151,15 @@ impl<T: Transport, P: Pace, R: CryptoRng> Sitting<'_, T, P, R> {
     }
 
     fn open(&self, people: &mut [Person<'_>], seen: &Seen) -> Result<Course, SittingError> {
+        let opened = self.pace.now();
+        let view = self.look(people, seen)?;
+        let purse = Purse::new(self.pin.line, view.bundle.relay.as_ref(), view.now);
         Ok(Course {
-            opened: self.pace.now(),
-            view: self.look(people, seen)?,
+            opened,
+            view,
             progress: Progress::default(),
             unanswered: None,
+            purse,
         })
     }
 
@@ -166,14 +172,26 @@ impl<T: Transport, P: Pace, R: CryptoRng> Sitting<'_, T, P, R> {
         self.pace
             .wait_until(course.opened.saturating_add(turn.moment));
         course.view.now = self.pace.now() / 1_000;
-        let (view, progress) = (&mut course.view, &mut course.progress);
         match turn.ask {
             Ask::Bundle => {}
-            Ask::Page(board) => self.draw(people, view, board, progress)?,
-            Ask::Post => self.post(people, view, &mut course.unanswered, progress)?,
+            Ask::Page(board) => {
+                self.draw(people, &mut course.view, board, &mut course.progress)?;
+                // The last of the opening. What a batch costs is found out and worked for long before
+                // the first post, so that the work of a slow phone moves no request.
+                if turn.moment == 0 && board == Board::Old {
+                    self.prepare(course);
+                }
+            }
+            Ask::Post => self.post(people, course)?,
         }
-        progress.elapsed = turn.moment;
+        course.progress.elapsed = turn.moment;
         Ok(())
+    }
+
+    fn prepare(&mut self, course: &mut Course) {
+        let prepared = course.purse.prepare(&self.relay, self.rng);
+        // Tried again before the next post.
+        course.progress.failure = prepared.err().or(course.progress.failure);
     }
 
     fn look(&self, people: &mut [Person<'_>], seen: &Seen) -> Result<View, SittingError> {
@@ -231,22 +249,25 @@ impl<T: Transport, P: Pace, R: CryptoRng> Sitting<'_, T, P, R> {
         Ok(())
     }
 
-    fn post(
-        &mut self,
-        people: &mut [Person<'_>],
-        view: &View,
-        unanswered: &mut Option<Turn>,
-        progress: &mut Progress,
-    ) -> Result<(), SittingError> {
-        // What was not answered is posted again as it is: whether real or cover.
-        let turn = match unanswered.take() {
+    fn post(&mut self, people: &mut [Person<'_>], course: &mut Course) -> Result<(), SittingError> {
+        course.progress.tries += 1;
+        // What was not answered is posted again as it is: whether real or cover, and for the token
+        // that it was posted for.
+        let turn = match course.unanswered.take() {
             Some(turn) => turn,
-            None => self.next_post(people, view)?,
+            None => match self.pay(course) {
+                Ok(token) => self.next_post(people, &course.view, token)?,
+                Err(error) => {
+                    // For everybody alike, before it is seen what there is to post.
+                    course.progress.failure = Some(error);
+                    return Ok(());
+                }
+            },
         };
-        progress.tries += 1;
-        match self.relay.post(turn.envelope.as_bytes().to_vec()) {
+        let body = turn.envelope.as_bytes().to_vec();
+        match self.relay.post(body, turn.token.as_ref()) {
             Ok(()) => {
-                progress.posts += 1;
+                course.progress.posts += 1;
                 let of = turn
                     .of
                     .and_then(|(at, post)| Some((people.get_mut(at)?, post)));
@@ -255,28 +276,53 @@ impl<T: Transport, P: Pace, R: CryptoRng> Sitting<'_, T, P, R> {
                 }
             }
             Err(error) => {
-                progress.failure = Some(error);
+                course.progress.failure = Some(error);
                 if let RelayError::Unreachable(_) = error {
-                    *unanswered = Some(turn);
+                    course.unanswered = Some(turn);
                 }
             }
+        }
+        if course.purse.is_empty() && course.unanswered.is_none() {
+            self.prepare(course);
         }
         Ok(())
     }
 
+    /// The token for a post, where one is asked for; buys a batch where none is left.
+    fn pay(&mut self, course: &mut Course) -> Result<Option<Token>, RelayError> {
+        let purse = &mut course.purse;
+        if !purse.is_asked_for() {
+            return Ok(None);
+        }
+        if purse.is_empty() {
+            purse.buy(&self.relay, self.rng)?;
+        }
+        purse.take().map(Some).ok_or(RelayError::Unpaid)
+    }
+
     /// What is real takes the turn, otherwise cover.
-    fn next_post(&mut self, people: &mut [Person<'_>], view: &View) -> Result<Turn, SittingError> {
+    fn next_post(
+        &mut self,
+        people: &mut [Person<'_>],
+        view: &View,
+        token: Option<Token>,
+    ) -> Result<Turn, SittingError> {
         for (at, person) in people.iter_mut().enumerate() {
             if let Some(post) = person.tipster.next_post(view, self.rng)? {
                 let post = post.save(person.keeper)?;
                 return Ok(Turn {
                     envelope: post.envelope.clone(),
                     of: Some((at, post)),
+                    token,
                 });
             }
         }
         let envelope = tipster::seal_cover(self.pin.line, view, 0, self.rng)?;
-        Ok(Turn { envelope, of: None })
+        Ok(Turn {
+            envelope,
+            of: None,
+            token,
+        })
     }
 }
 
@@ -287,12 +333,14 @@ struct Course {
     view: View,
     progress: Progress,
     unanswered: Option<Turn>,
+    purse: Purse,
 }
 
-/// What is posted in a turn, and whose it is.
+/// What is posted in a turn, whose it is, and what pays for it.
 struct Turn {
     envelope: Envelope,
     of: Option<(usize, Post)>,
+    token: Option<Token>,
 }
 
 /// An own page that is asked for next.
