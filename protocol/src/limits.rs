@@ -175,7 +175,7 @@ pub const WORK_WINDOW_SECONDS: u64 = 60;
 /// Seconds after its window began that a challenge is taken.
 pub const WORK_LIFE_SECONDS: u64 = 900;
 /// Least tries that a batch costs a client on average.
-pub const WORK_TRIES_MIN: u32 = 128;
+pub const WORK_TRIES_MIN: u32 = 256;
 /// Tries above which a client buys nothing.
 pub const WORK_TRIES_MAX: u32 = 16384;
 /// Memory of one try, in KiB.

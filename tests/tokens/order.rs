@@ -1,7 +1,7 @@
 //! Every order in which posts that share a token can meet a store, with answers lost anywhere: a model
 //! of "spend, then append", run to its end in each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Where somebody who posts is. Between two steps anybody else may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,50 +34,41 @@ impl State {
         *self.token.get_or_insert(post) == post
     }
 
-    /// Everything that may come next: one of them goes a step, with or without its answer.
+    /// One of the relay's two steps, and where the poster is then.
+    fn step(&mut self, (post, at): (u8, At), order: Order) -> At {
+        match (at, order) {
+            (At::Asks(left), Order::SpendFirst) if self.spend(post) => At::Spent(left),
+            (At::Asks(_), Order::SpendFirst) => At::Done(false),
+            (At::Asks(left), Order::AppendFirst) => {
+                self.stored.insert(post);
+                At::Spent(left)
+            }
+            (At::Spent(_), Order::SpendFirst) => {
+                self.stored.insert(post);
+                At::Done(true)
+            }
+            (At::Spent(_), Order::AppendFirst) => At::Done(self.spend(post)),
+            (At::Done(_), _) => at,
+        }
+    }
+
+    /// Everything that may come next: one of them goes a step, or goes it and does not learn so, or
+    /// never gets there; who does not know asks again.
     fn next(&self, order: Order) -> Vec<Self> {
         let mut all = Vec::new();
-        for place in 0..self.people.len() {
-            let (post, at) = self.people[place];
-            let mut step = |state: &Self, at| {
-                let mut state = state.clone();
-                state.people[place].1 = at;
-                all.push(state);
+        for (place, (post, at)) in self.people.iter().copied().enumerate() {
+            let (At::Asks(left) | At::Spent(left)) = at else {
+                continue;
             };
             let mut after = self.clone();
-            match at {
-                At::Done(_) => {}
-                At::Asks(left) => {
-                    let goes_on = match order {
-                        Order::SpendFirst => after.spend(post),
-                        Order::AppendFirst => after.stored.insert(post) || true,
-                    };
-                    if goes_on {
-                        step(&after, At::Spent(left));
-                    } else {
-                        step(&after, At::Done(false));
-                    }
-                    // The outcome is not known: asked again.
-                    if left > 0 {
-                        step(&after, At::Asks(left - 1));
-                        step(self, At::Asks(left - 1));
-                    }
-                }
-                At::Spent(left) => {
-                    let good = match order {
-                        Order::SpendFirst => {
-                            after.stored.insert(post);
-                            true
-                        }
-                        Order::AppendFirst => after.spend(post),
-                    };
-                    step(&after, At::Done(good));
-                    if left > 0 {
-                        step(&after, At::Asks(left - 1));
-                        step(self, At::Asks(left - 1));
-                    }
-                }
-            }
+            let then = after.step((post, at), order);
+            let again = left.checked_sub(1).map(At::Asks);
+            let outcomes = [(&after, Some(then)), (&after, again), (self, again)];
+            all.extend(outcomes.into_iter().filter_map(|(state, at)| {
+                let mut state = state.clone();
+                state.people[place].1 = at?;
+                Some(state)
+            }));
         }
         all
     }
@@ -90,10 +81,10 @@ fn ends(people: &[u8], order: Order) -> (BTreeSet<State>, usize) {
         stored: BTreeSet::new(),
         people: people.iter().map(|post| (*post, At::Asks(2))).collect(),
     };
-    let (mut seen, mut ends) = (BTreeMap::new(), BTreeSet::new());
+    let (mut seen, mut ends) = (BTreeSet::new(), BTreeSet::new());
     let mut open = vec![begin];
     while let Some(state) = open.pop() {
-        if seen.insert(state.clone(), ()).is_some() {
+        if !seen.insert(state.clone()) {
             continue;
         }
         let next = state.next(order);
