@@ -196,7 +196,8 @@ fn the_relay_alone_cannot_decrypt() {
         "-f",
         "{p} [{f}]",
     ]);
-    for package in ["ml-kem ", "x-wing ", "argon2 "] {
+    // Argon2 it has, to verify the work that tokens are sold for.
+    for package in ["ml-kem ", "x-wing "] {
         let found = tree.lines().find(|line| line.starts_with(package));
         assert_eq!(found, None, "the relay links it");
     }

@@ -165,6 +165,7 @@ fn the_relays_statement_is_repeated_by_the_desks() {
         serial: 1,
         issued: NOW,
         expires: NOW + DAY,
+        tokens: Vec::new(),
         ohttp: None,
     };
     line.relay = Some(relay.clone());

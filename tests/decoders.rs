@@ -7,6 +7,7 @@ mod limits;
 mod objects;
 mod rows;
 mod seeds;
+mod tokens;
 
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use rand_chacha::ChaCha20Rng;
@@ -18,10 +19,15 @@ use sotto_protocol::{
     dsse::Dsse,
     id::{DeviceId, Fingerprint, LineId},
     request::{Claim, SignedHeaders},
+    token::{Token, work::WorkProof},
 };
 use sotto_tests::cases::runner;
 
-use self::objects::binary;
+use self::objects::{Object, binary as objects};
+
+fn binary() -> Vec<Object> {
+    [objects(), tokens::binary()].concat()
+}
 
 fn run<S: Strategy>(runner: &mut TestRunner, strategy: &S, test: impl Fn(S::Value)) {
     let outcome = runner.run(strategy, |value| {
@@ -120,6 +126,7 @@ fn texts_and_json_never_panic() {
         "[0-9a-f]{1,4}\\.[0-9a-f]{1,16}\\.[0-9a-f]{1,16}".boxed(),
         "https://[a-z.]{1,9}#line=[a-z2-7]{26}&fp=[a-z2-7]{52}".boxed(),
         "([a-z]{3,8}[ -]){8}".boxed(),
+        "PrivateToken token=\"?[A-Za-z0-9_=-]{0,9}\"?".boxed(),
         "\\{\"payloadType\":\"[a-z]*\",\"payload\":\"[A-Za-z0-9=]{0,8}\",\"signatures\":\\[\\]\\}"
             .boxed(),
     ];
@@ -136,6 +143,8 @@ fn texts_and_json_never_panic() {
         }
         let _ = Untrusted::<BundleParts>::parse(text.as_bytes());
         let _ = Code::parse(&text);
+        let _ = Token::from_header(&text);
+        let _ = WorkProof::from_header(&text);
     });
 }
 

@@ -7,7 +7,7 @@ use sotto_protocol::{
     limits::{PAGE_BYTES, RETENTION_DAYS},
     page::PageHeader,
 };
-use sotto_relay::{admission::Open, relay::Relay};
+use sotto_relay::{admission::Admission, relay::Relay};
 use sotto_tests::{
     machines::DeskMachine,
     world::{Backend, World},
@@ -21,7 +21,7 @@ fn relay(world: &World, bytes: usize) -> Relay {
     let relay = Relay::new(
         store,
         clock,
-        Arc::new(Open),
+        Admission::Open,
         world.secrets(),
         &[world.pin()],
     );

@@ -220,7 +220,7 @@ fn a_thief_of_the_desks_keys_reads_no_answer() {
     };
     let sealed = thief.seal_first(content, contact, (&prekey, day), &mut rng);
     let envelope = sealed.unwrap().envelope.into_bytes();
-    world.relay().post(envelope).unwrap();
+    world.relay().post(envelope, None).unwrap();
     desk.round(&world).unwrap();
     assert_eq!(desk.count(), 1, "the proof is right");
     assert!(desk.case(1, sotto_core::desk::Case::is_unconfirmed));

@@ -40,4 +40,5 @@ mod store;
 mod strip;
 mod timetable;
 mod tls;
+mod tokens;
 mod vault;

@@ -11,7 +11,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use sotto_protocol::limits::ENVELOPE_BYTES;
 use sotto_relay::{
-    admission::Open,
+    admission::Admission,
     http::{Bounds, app, health},
     relay::Relay,
     store::Durability,
@@ -39,7 +39,7 @@ impl Operator {
         let relay = Arc::new(Relay::new(
             Arc::clone(&world.store),
             Arc::new(world.clock.clone()),
-            Arc::new(Open),
+            Admission::Open,
             world.secrets(),
             &[world.pin()],
         ));
@@ -250,7 +250,7 @@ fn a_redis_that_breaks_its_word_is_not_ready() {
     let relay = Relay::new(
         Arc::new(store.unwrap()),
         Arc::new(world.clock.clone()),
-        Arc::new(Open),
+        Admission::Open,
         world.secrets(),
         &[world.pin()],
     );

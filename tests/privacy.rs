@@ -86,7 +86,10 @@ fn absent_equals_empty() {
     let theirs = sotto_core::relay::Relay::new(&world, stranger);
     assert_eq!(ours.bundle().unwrap_err(), theirs.bundle().unwrap_err());
     let envelope = vec![1; 8_128];
-    let posts = (ours.post(envelope.clone()), theirs.post(envelope));
+    let posts = (
+        ours.post(envelope.clone(), None),
+        theirs.post(envelope, None),
+    );
     assert_eq!(posts.0.unwrap_err(), posts.1.unwrap_err());
     for board in Board::ALL {
         for page in [0, 1, 65_535] {

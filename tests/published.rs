@@ -4,6 +4,7 @@
 mod hpke;
 mod kems;
 mod standards;
+mod tokens;
 mod wycheproof;
 
 use std::{convert::Infallible, fs, path::Path};

@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use self::chain::{highest_serials, verify_desks, verify_relay};
 pub use self::chain::{
-    issued_ahead, verify_certificate, verify_desk, verify_line, verify_relay_statement,
-    verify_roots,
+    PublishedRelay, issued_ahead, verify_certificate, verify_desk, verify_line,
+    verify_relay_statement, verify_roots,
 };
+use self::chain::{highest_serials, published_relay, verify_desks, verify_relay};
 use crate::{
     dsse::{Dsse, DsseError},
     hash,
@@ -38,6 +38,9 @@ pub struct BundleParts {
     /// The relay's statement, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relay: Option<Dsse>,
+    /// The one that is to follow it, until every desk repeats it. For desks; phones pass over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_next: Option<Dsse>,
 }
 
 impl BundleParts {
@@ -141,6 +144,10 @@ pub struct Published {
     pub line: LineStatement,
     /// Desk statements that are by whom they must be, whatever their dates.
     pub desks: Vec<DeskStatement>,
+    /// The relay's statement that people see.
+    pub relay: Option<PublishedRelay>,
+    /// The one that is to follow it, where a desk may repeat it.
+    pub relay_next: Option<PublishedRelay>,
     /// `H(bundle)`.
     pub hash: [u8; 32],
 }
@@ -199,8 +206,16 @@ impl Untrusted<BundleParts> {
         let certificate = verify_certificate(&parts.certificate, &roots, pin.line, now)?;
         let line = verify_line(&parts.line, &certificate, now)?;
         let desks = parts.desks.iter().map(|dsse| verify_desk(dsse, &line));
+        let relay = published_relay(parts.relay.as_ref(), &line, now);
+        let next = published_relay(parts.relay_next.as_ref(), &line, now);
+        let may_follow = |next: &PublishedRelay| {
+            let mut before = relay.iter();
+            before.all(|before| next.statement.follows(&before.statement))
+        };
         Ok(Published {
             desks: desks.collect::<Result<_, _>>()?,
+            relay_next: next.filter(may_follow),
+            relay,
             line,
             hash: self.hash,
         })

@@ -24,6 +24,7 @@ pub mod oblivious;
 pub mod page;
 pub mod request;
 pub mod statement;
+pub mod token;
 pub mod wire;
 
 #[cfg(feature = "seal")]

@@ -168,6 +168,38 @@ pub const OBLIVIOUS_KEY_DAYS: u32 = 7;
 pub const OBLIVIOUS_RELAYS_MAX: usize = 8;
 /// Longest address of one, in bytes.
 pub const OBLIVIOUS_URL_BYTES: usize = 256;
+/// Days for which a token key signs (SPEC 6.3).
+pub const TOKEN_KEY_DAYS: u64 = 7;
+/// Days for which its tokens are taken after that.
+pub const TOKEN_OVERLAP_DAYS: u64 = 1;
+/// Days before a token key's first that the statement which names it is made.
+pub const TOKEN_AHEAD_DAYS: u64 = 3;
+/// Token keys that one statement names at most.
+pub const TOKEN_KEYS_MAX: usize = 4;
+/// A token key as RFC 9578 encodes it.
+pub const TOKEN_KEY_BYTES: usize = 342;
+/// A blinded message and a blind signature: as long as the modulus.
+pub const TOKEN_BLIND_BYTES: usize = 256;
+/// One request for a token (RFC 9578 section 6.1).
+pub const TOKEN_REQUEST_BYTES: usize = 259;
+/// A token as it is spent.
+pub const TOKEN_BYTES: usize = 354;
+/// Tokens that a client buys in one go, and the most it may.
+pub const TOKEN_BATCH: usize = 16;
+/// Chunks that one token pays for.
+pub const TOKEN_CHUNKS: u8 = 16;
+/// A challenge for work (SPEC 6.3).
+pub const WORK_CHALLENGE_BYTES: usize = 64;
+/// Seconds for which a challenge is the same for everybody.
+pub const WORK_WINDOW_SECONDS: u64 = 60;
+/// Seconds after its window began that a challenge is taken.
+pub const WORK_LIFE_SECONDS: u64 = 900;
+/// Least tries that a batch costs a client on average.
+pub const WORK_TRIES_MIN: u32 = 256;
+/// Tries above which a client buys nothing.
+pub const WORK_TRIES_MAX: u32 = 16384;
+/// Memory of one try, in KiB.
+pub const WORK_KIB: u32 = 4096;
 /// Words of a code (SPEC 4).
 pub const CODE_WORDS: usize = 8;
 /// Memory of the code's derivation, in KiB.

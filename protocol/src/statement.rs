@@ -2,9 +2,11 @@
 
 mod roster;
 mod schedule;
+mod tokens;
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
+use data_encoding::BASE64;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use self::roster::{DeviceEntry, DeviceRole, Roster};
@@ -18,7 +20,7 @@ use crate::{
     },
 };
 
-pub use self::schedule::ScheduleTimings;
+pub use self::{schedule::ScheduleTimings, tokens::TokenKey};
 
 /// Text by BCP 47 language tag.
 pub type Texts = BTreeMap<String, String>;
@@ -319,6 +321,21 @@ pub struct DeskStatement {
     /// `H(payload)` of the relay's statement the desk has seen, base64.
     #[serde(default)]
     pub relay_statement: Option<String>,
+    /// The same of the one that is to follow it, while there are two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_statement_next: Option<String>,
+}
+
+impl DeskStatement {
+    /// Whether the desk repeats this `H(payload)` of a relay's statement.
+    pub fn repeats(&self, hash: &[u8; 32]) -> bool {
+        let hash = BASE64.encode(hash);
+        let mut named = self
+            .relay_statement
+            .iter()
+            .chain(&self.relay_statement_next);
+        named.any(|named| *named == hash)
+    }
 }
 
 impl Statement for DeskStatement {
@@ -332,7 +349,8 @@ impl Statement for DeskStatement {
     }
 }
 
-/// The relay's own statement; token and OHTTP keys find their place here.
+/// What the relay says of itself, signed by its signing key: the keys that must be the same for
+/// everybody.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RelayStatement {
     /// The line it is made for.
@@ -344,6 +362,9 @@ pub struct RelayStatement {
     pub issued: u64,
     /// First second it is no longer valid.
     pub expires: u64,
+    /// What admission tokens are signed with, the earliest first. With none, a post needs no token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<TokenKey>,
     /// Keys that requests to this relay may be sealed to (SPEC 6.2): base64 of
     /// `application/ohttp-keys`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -354,7 +375,9 @@ impl Statement for RelayStatement {
     const TYPE: &'static str = "application/vnd.sotto.relay+json";
 
     fn is_sound(&self) -> bool {
-        self.issued < self.expires && serial_is_timely(self.serial, self.issued)
+        self.issued < self.expires
+            && serial_is_timely(self.serial, self.issued)
+            && tokens::are_sound(&self.tokens)
     }
 }
 

@@ -13,9 +13,8 @@ use std::{
 use clap::{Parser, Subcommand};
 use sotto_protocol::limits::{DAY_SECONDS, KEY_OVERLAP_DAYS, RELAY_KEY_LIFE_DAYS};
 use sotto_relay::{
-    admission::Open,
     clock::{Clock as _, SystemClock},
-    config::{Config, ConfigError, Limits, SAMPLE},
+    config::{AdmissionConfig, Config, ConfigError, Limits, SAMPLE},
     control,
     epochs::EpochError,
     forward::GatewayError,
@@ -191,6 +190,11 @@ fn check(config: &Config) -> Result<(), Failure> {
     );
     println!("retention {}", config.retention_keys.display());
     println!("store     {}", config.store);
+    let asks = match config.admission {
+        AdmissionConfig::Off => "nothing is asked of whoever posts",
+        AdmissionConfig::Tokens { .. } => "whoever posts spends a token",
+    };
+    println!("admission {asks}");
     for pin in config.pins()? {
         println!("line      {}", pin.line.to_text());
     }
@@ -253,7 +257,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let public = Door::new(listen(config.listen).await?, tls.clone());
     let health = listen(config.health).await?;
     let clock = Arc::new(SystemClock);
-    let relay = Relay::new(sealed, clock, Arc::new(Open), secrets, &pins);
+    let relay = Relay::new(sealed, clock, config.admission.admission(), secrets, &pins);
     let relay = relay.holding(config.limits.board_memory_mib.saturating_mul(MIB));
     let relay = Arc::new(relay);
     let metrics = Arc::clone(relay.metrics());
@@ -278,6 +282,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         } => {}
         () = tasks::sweep(Arc::clone(&relay)) => {}
         () = tasks::hold_boards(Arc::clone(&relay)) => {}
+        () = tasks::announce(Arc::clone(&relay)) => {}
         () = tasks::publish(relay, &SystemClock) => {}
         () = backups => {}
         () = watch(tls) => {}

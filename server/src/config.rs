@@ -3,6 +3,7 @@
 //! `SOTTO_RELAY_STORE__PATH=/var/lib/sotto/relay.redb` sets `path` in `[store]`. A key that is not
 //! known is an error, in the file and in the environment, so that a typing mistake cannot go unseen.
 
+mod admission;
 mod redis;
 
 use std::{fmt, fs, net::SocketAddr, path::PathBuf};
@@ -14,7 +15,7 @@ use sotto_protocol::{
 };
 use toml::{Table, Value};
 
-pub use self::redis::TlsFiles;
+pub use self::{admission::AdmissionConfig, redis::TlsFiles};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,6 +45,9 @@ pub struct Config {
     /// The lines served: each one's fingerprint is all the relay trusts.
     #[serde(default)]
     pub lines: Vec<LineConfig>,
+    /// What is asked of whoever posts.
+    #[serde(default)]
+    pub admission: AdmissionConfig,
     /// What one process takes at once.
     #[serde(default)]
     pub limits: Limits,
@@ -216,6 +220,9 @@ pub enum ConfigError {
     /// A bound of zero would stop everything.
     #[error("limits must be greater than zero")]
     Zero,
+    /// A price nobody can pay.
+    #[error("[admission]: tries is from 1 to 16384, kib from 8 to 4096, batches 1 at least")]
+    Price,
     /// A Cluster without a node to begin with.
     #[error("store.urls is empty; name one node of the Cluster at least, better three")]
     NoNode,
@@ -297,6 +304,7 @@ impl Config {
         if self.tls_certificate.is_some() != self.tls_key.is_some() {
             return Err(ConfigError::HalfTls);
         }
+        self.admission.check()?;
         let limits = &self.limits;
         let all_positive = limits.connections > 0
             && limits.in_flight > 0

@@ -6,6 +6,7 @@ mod gateway;
 mod guard;
 mod health;
 mod public;
+mod tokens;
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +23,7 @@ use sotto_protocol::{
     id::LineId,
     limits::{
         CHUNK_BYTES, LOG_RECORD_BYTES, OBLIVIOUS_CHUNK_BYTES, OBLIVIOUS_REQUEST_OVERHEAD_BYTES,
-        PAGE_BODY_BYTES, STATEMENT_BYTES,
+        PAGE_BODY_BYTES, STATEMENT_BYTES, TOKEN_BATCH, TOKEN_REQUEST_BYTES,
     },
 };
 
@@ -83,6 +84,14 @@ fn open(relay: Arc<Relay>) -> Router {
                 .layer(DefaultBodyLimit::max(CHUNK_BYTES))
                 .get(devices::drain),
         )
+        .route(
+            "/v1/{line}/tokens/challenge",
+            post(tokens::challenge).layer(DefaultBodyLimit::max(0)),
+        )
+        .route(
+            "/v1/{line}/tokens/issue",
+            post(tokens::issue).layer(DefaultBodyLimit::max(BATCH_BYTES)),
+        )
         .route("/v1/{line}/out/{board}/{page}", get(public::page))
         .route("/v1/{line}/roster", get(devices::roster))
         .route(
@@ -108,6 +117,8 @@ fn open(relay: Arc<Relay>) -> Router {
 
 /// The longest request that is sealed.
 const SEALED_BYTES: usize = OBLIVIOUS_REQUEST_OVERHEAD_BYTES + OBLIVIOUS_CHUNK_BYTES;
+/// The longest request for tokens: a batch after its length.
+const BATCH_BYTES: usize = TOKEN_BATCH * TOKEN_REQUEST_BYTES + 2;
 /// Body of an acknowledgement.
 const ACK_BYTES: usize = 24;
 /// What a phone or drainer is asked to wait after 503.
@@ -126,8 +137,8 @@ impl IntoResponse for Error {
     }
 }
 
-/// Error answers have no body and no header of their own, whoever made them; but for the one problem
-/// that RFC 9458 has a name for.
+/// Error answers have no body and no header but when to come again and what to bring, whoever made
+/// them; but for the one problem that RFC 9458 has a name for.
 async fn uniform(response: Response) -> Response {
     let status = response.status();
     let kind = response.headers().get(header::CONTENT_TYPE);
@@ -135,10 +146,11 @@ async fn uniform(response: Response) -> Response {
     let mut response = if status.is_success() || is_named {
         response
     } else {
-        let retry = response.headers().get(header::RETRY_AFTER).cloned();
         let mut bare = status.into_response();
-        if let Some(value) = retry {
-            bare.headers_mut().insert(header::RETRY_AFTER, value);
+        for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE] {
+            if let Some(value) = response.headers().get(&name) {
+                bare.headers_mut().insert(name, value.clone());
+            }
         }
         bare
     };

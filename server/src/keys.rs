@@ -9,10 +9,14 @@ use std::{
 };
 
 use data_encoding::BASE64;
-use ed25519_dalek::SigningKey;
+use ed25519_dalek::{Signer as _, SigningKey};
 use serde::{Deserialize, Serialize};
 use sotto_protocol::{
-    hash, keys::SigningPublicKey, request::AgreementSecret, statement::RelayKeys,
+    dsse::Dsse,
+    hash,
+    keys::SigningPublicKey,
+    request::AgreementSecret,
+    statement::{LineStatement, RelayKeys},
 };
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -212,6 +216,23 @@ impl RelaySecrets {
 
     pub(crate) fn fill(&self) -> &[u8; 32] {
         &self.fill
+    }
+
+    /// What token keys and challenges are derived from: the same when keys are renewed, and in every
+    /// process with this key file.
+    pub fn token_secret(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(hash::expand(&self.fill, &[b"sotto/1 token secret"]))
+    }
+
+    /// Signs a statement under the newest keys of this relay that the line statement names.
+    pub fn sign(&self, dsse: Dsse, line: &LineStatement) -> Option<Dsse> {
+        let mut pairs = core::iter::once(&self.newest).chain(&self.before);
+        let pair = pairs.find(|pair| {
+            let key = pair.public().signing_key;
+            line.relays().any(|relay| relay.signing_key == key)
+        })?;
+        let signature = pair.signing.sign(&dsse.signed_bytes()).to_bytes();
+        Some(dsse.with_signature(&pair.public().signing_key, signature))
     }
 }
 

@@ -9,6 +9,7 @@ mod lines;
 mod oblivious;
 mod state;
 mod statements;
+mod tokens;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -29,9 +30,10 @@ use self::{boards::Shelf, lines::Lines, oblivious::Gateway};
 pub use self::{
     devices::{Device, SignedRequest},
     statements::Kind,
+    tokens::Issued,
 };
 use crate::{
-    admission::Admission,
+    admission::{Admission, Issuer, Sale},
     clock::Clock,
     error::Error,
     keys::RelaySecrets,
@@ -44,7 +46,10 @@ use crate::{
 pub struct Relay {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    admission: Arc<dyn Admission>,
+    admission: Admission,
+    /// Sells also where nothing is asked for any more: until every desk has seen that.
+    issuer: Issuer,
+    sale: Sale,
     secrets: RelaySecrets,
     lines: Lines,
     shelf: Shelf,
@@ -66,15 +71,18 @@ impl Relay {
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
-        admission: Arc<dyn Admission>,
+        admission: Admission,
         secrets: RelaySecrets,
         pins: &[Pin],
     ) -> Self {
+        let token_secret = secrets.token_secret();
         let pins: BTreeMap<LineId, Pin> = pins.iter().map(|pin| (pin.line, *pin)).collect();
         Self {
             store,
             clock,
             admission,
+            sale: Sale::new(&token_secret, admission.price()),
+            issuer: Issuer::new(token_secret),
             secrets,
             lines: Lines::new(pins),
             shelf: Shelf::new(0),
@@ -113,11 +121,18 @@ impl Relay {
         })
     }
 
-    /// Takes one envelope or chunk from anyone. `Ok` means it is stored.
-    pub async fn submit(&self, line: LineId, body: Bytes) -> Result<(), Error> {
+    /// Takes one envelope or chunk from anyone who spends a token, where one is asked for. `Ok` means
+    /// it is stored. The token is spent before, on this post alone: a repeat finds both as they are.
+    pub async fn submit(
+        &self,
+        line: LineId,
+        body: Bytes,
+        authorization: Option<&str>,
+    ) -> Result<(), Error> {
         let header = EnvelopeHeader::parse(&body).map_err(|_| Error::Malformed)?;
-        self.line(line).await?;
-        self.admission.admit(line, &body).await?;
+        let state = self.line(line).await?;
+        let post = (header.class, &body);
+        self.admit((line, &state), post, authorization).await?;
         let post = Post {
             class: header.class,
             address: header.address,

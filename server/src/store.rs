@@ -19,6 +19,7 @@ use sotto_protocol::{
     envelope::Class,
     hash,
     id::{Address, Board, DeviceId, LineId},
+    limits::TOKEN_CHUNKS,
     log::LogPage,
 };
 
@@ -82,6 +83,20 @@ pub struct Stored {
     /// DSSE JSON as it was put.
     pub json: Bytes,
 }
+
+/// What a token is spent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spending {
+    /// Hash of it: the same for every repeat.
+    pub what: [u8; 32],
+    /// How much of a token it takes, of [`SHARES`].
+    pub share: u8,
+    /// When the token is good for nothing any more, in unix seconds.
+    pub until: u64,
+}
+
+/// What a whole token is.
+pub const SHARES: u8 = TOKEN_CHUNKS;
 
 /// How much a backend promises; printed at start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -262,6 +277,16 @@ pub trait Store: Send + Sync + fmt::Debug {
         now: u64,
     ) -> Result<bool, StoreError>;
 
+    /// Spends of a token what `spending` takes. Whether it may be: the same was spent before, or so
+    /// much of the token is left. Write-once, and remembered until it is good for nothing any more.
+    async fn redeem(
+        &self,
+        line: LineId,
+        token: [u8; 32],
+        spending: Spending,
+        now: u64,
+    ) -> Result<bool, StoreError>;
+
     /// Puts a statement unless one of a higher serial, or another one of the same, has its name.
     async fn put_statement(&self, line: LineId, statement: Stored) -> Result<(), StoreError>;
 
@@ -359,4 +384,22 @@ pub(crate) fn class_of(body: &[u8]) -> Result<u8, StoreError> {
     class
         .filter(|class| *class <= Class::Chunk.byte())
         .ok_or(StoreError::Corrupt)
+}
+
+/// What was spent of a token: 32 bytes of what and one of share, again and again. What it is once
+/// `spending` is in it, itself where it was before, or `None` where too little is left.
+pub(crate) fn redeemed(spent: &[u8], spending: &Spending) -> Result<Option<Vec<u8>>, StoreError> {
+    let (entries, rest) = spent.as_chunks::<33>();
+    if !rest.is_empty() {
+        return Err(StoreError::Corrupt);
+    }
+    let mut left = SHARES;
+    for [what @ .., share] in entries {
+        if *what == spending.what {
+            return Ok(Some(spent.to_vec()));
+        }
+        left = left.saturating_sub(*share);
+    }
+    let is_left = spending.share <= left;
+    Ok(is_left.then(|| [spent, &spending.what, &[spending.share]].concat()))
 }

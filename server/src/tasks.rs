@@ -34,6 +34,18 @@ pub async fn hold_boards(relay: Arc<Relay>) {
     }
 }
 
+/// Says in time what the relay has to say of itself. Ends when it is dropped.
+pub async fn announce(relay: Arc<Relay>) {
+    let mut turns = tokio::time::interval(ANNOUNCE_EVERY);
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        if let Err(error) = relay.announce().await {
+            telemetry::announce_failed(error);
+        }
+    }
+}
+
 /// Shows the metrics anew at the start and whenever ten minutes are full. Ends when it is dropped.
 pub async fn publish(relay: Arc<Relay>, clock: &dyn Clock) {
     loop {
@@ -54,3 +66,5 @@ fn resident() -> u64 {
 /// What another relay process wrote is served at most this much later, and what reading it takes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
+/// So long after a line was first published, and after a week began, the statement is there.
+const ANNOUNCE_EVERY: Duration = Duration::from_mins(1);

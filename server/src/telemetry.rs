@@ -21,6 +21,7 @@ pub const EVENTS: &[(&str, &[&str])] = &[
     ("stopped", &[]),
     ("store failed", &["cause"]),
     ("sweep failed", &["code"]),
+    ("announcing failed", &["code"]),
     ("connections full", &[]),
     ("accept failed", &[]),
     ("backup taken", &[]),
@@ -63,6 +64,10 @@ pub(crate) fn store_failed(error: StoreError) {
 
 pub(crate) fn sweep_failed(error: crate::error::Error) {
     event!(target: "sotto", Level::WARN, code = error.code(), "sweep failed");
+}
+
+pub(crate) fn announce_failed(error: crate::error::Error) {
+    event!(target: "sotto", Level::WARN, code = error.code(), "announcing failed");
 }
 
 pub(crate) fn connections_full() {

@@ -112,6 +112,7 @@ impl Line {
             line: self.signed.clone(),
             desks: shown.collect(),
             relay: None,
+            relay_next: None,
         };
         serde_json::to_vec(&parts).unwrap()
     }

@@ -83,6 +83,7 @@ impl Line {
                 old: sizes(),
             }),
             relay_statement: None,
+            relay_statement_next: None,
         };
         let of_desk = signing.sign(of_desk.to_dsse()).to_json();
         Self {

@@ -185,6 +185,7 @@ fn the_relays_statement_is_checked_like_the_others() {
             serial: 1,
             issued: NOW - 10,
             expires: NOW + DAY,
+            tokens: Vec::new(),
             ohttp: None,
         };
         bend(&mut relay);

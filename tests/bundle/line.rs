@@ -67,6 +67,7 @@ impl Line {
             expires: NOW + 20 * DAY,
             boards: None,
             relay_statement: None,
+            relay_statement_next: None,
         };
         let today = day_of(NOW);
         Self {
@@ -100,6 +101,7 @@ impl Line {
             line: signed(&self.statement, &[LINE_KEY]),
             desks: desks.map(|desk| signed(desk, &[self.desk_key])).collect(),
             relay: self.relay.as_ref().map(|relay| signed(relay, &[RELAY_KEY])),
+            relay_next: None,
         };
         serde_json::to_value(parts).unwrap()
     }

@@ -103,6 +103,7 @@ fn a_relay_signs_under_either_of_two_keys() {
         serial: 1,
         issued: NOW,
         expires: NOW + DAY,
+        tokens: Vec::new(),
         ohttp: None,
     };
     let hash = BASE64.encode(&relay.to_dsse().payload_hash());

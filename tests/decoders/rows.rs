@@ -31,7 +31,7 @@ fn desk() -> Rows {
     phone.sit(&world).unwrap();
     desk.round(&world).unwrap();
     desk.reply(&world, 1, "an answer");
-    world.relay().post(for_nobody(&world)).unwrap();
+    world.relay().post(for_nobody(&world), None).unwrap();
     desk.run(&world, 600);
     let file = vec![1; 100_000];
     let file = (file.as_slice(), FileType::Other);

@@ -163,6 +163,7 @@ fn rest(area: &mut Area, line: LineId, parts: Parts, fingerprint: Fingerprint) {
         serial: NOW,
         issued: NOW,
         expires: NOW + 60 * 86_400,
+        tokens: Vec::new(),
         ohttp: None,
     };
     let relay = signed(area, "relay", &relay, &[RELAY_KEY]);
@@ -185,6 +186,7 @@ fn rest(area: &mut Area, line: LineId, parts: Parts, fingerprint: Fingerprint) {
             old: sizes(4),
         }),
         relay_statement: Some(BASE64.encode(&relay.payload_hash())),
+        relay_statement_next: None,
     };
     let desk = signed(area, "desk", &desk, &[DESK_KEY]);
     roster(area, line);
@@ -230,6 +232,7 @@ fn bundle(area: &mut Area, parts: Parts, (desk, relay): (Dsse, Dsse), pin: Pin) 
         line: parts.line,
         desks: vec![desk],
         relay: Some(relay),
+        relay_next: None,
     };
     let json = serde_json::to_string(&parts).unwrap();
     let bundle = Untrusted::parse(json.as_bytes()).unwrap();

@@ -51,7 +51,7 @@ fn a_file_that_cannot_grow() {
     let mut acknowledged = Vec::new();
     let refused = loop {
         let envelope = storm::envelope(&mut rng);
-        if relay.post(envelope.clone()).is_err() {
+        if relay.post(envelope.clone(), None).is_err() {
             break envelope;
         }
         acknowledged.push(envelope);
@@ -59,10 +59,10 @@ fn a_file_that_cannot_grow() {
     };
     assert!(acknowledged.len() > 50);
     for _ in 0..20 {
-        assert!(relay.post(refused.clone()).is_err());
+        assert!(relay.post(refused.clone(), None).is_err());
     }
     storm.programs.make_room();
-    while relay.post(refused.clone()).is_err() {
+    while relay.post(refused.clone(), None).is_err() {
         std::thread::yield_now();
     }
     acknowledged.push(refused);

@@ -118,8 +118,8 @@ fn a_manifest_before_its_chunks(world: &mut World) {
     assert_eq!(chunks.len(), 8);
     chunks.reverse();
     for (place, chunk) in chunks.iter().enumerate() {
-        world.relay().post(chunk.clone()).unwrap();
-        world.relay().post(chunk.clone()).unwrap();
+        world.relay().post(chunk.clone(), None).unwrap();
+        world.relay().post(chunk.clone(), None).unwrap();
         desk.round(world).unwrap();
         assert_eq!(usize::from(done(&mut desk).0), place + 1);
     }
@@ -128,7 +128,7 @@ fn a_manifest_before_its_chunks(world: &mut World) {
     // What comes again afterwards changes nothing and waits for nothing.
     let rows = desk.memory.kept().len();
     for chunk in chunks {
-        world.relay().post(chunk).unwrap();
+        world.relay().post(chunk, None).unwrap();
     }
     desk.round(world).unwrap();
     assert_eq!(desk.memory.kept().len(), rows);

@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, ops::Range};
 
 use sotto_core::{
     keep::KeepError,
+    purse::Purse,
     sitting::Person,
     upload::{self, Prepared, Shelf, Step, Upload, UploadError},
 };
-use sotto_protocol::attachment::FileType;
+use sotto_protocol::{attachment::FileType, bundle::Untrusted};
 
 use crate::{
     machines::{DeskMachine, Phone},
@@ -72,11 +73,17 @@ impl Phone {
             tipster: &mut tipster,
             keeper: &mut self.memory,
         };
-        let upload = Upload {
+        let json = world.relay().bundle()?.json;
+        let bundle = Untrusted::parse(&json).unwrap();
+        let now = world.clock.read();
+        let bundle = bundle.verify(world.pin(), now, person.tipster.seen());
+        let relay = bundle.unwrap().relay;
+        let mut upload = Upload {
             relay: world.relay(),
             pace: &world.clock,
+            purse: Purse::new(world.pin().line, relay.as_ref(), now),
         };
-        upload.run(person, shelf, on_step)
+        upload.run(person, shelf, &mut self.rng, on_step)
     }
 
     /// Removes what is done with.

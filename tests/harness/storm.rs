@@ -191,7 +191,7 @@ impl Posting<'_> {
         while self.next.fetch_add(1, Ordering::SeqCst) < self.posts {
             let envelope = envelope(&mut rng);
             // As a phone does: again and again until the relay says that it holds it.
-            while relay.post(envelope.clone()).is_err() {
+            while relay.post(envelope.clone(), None).is_err() {
                 thread::yield_now();
             }
             let mut all = self.acknowledged.lock().unwrap();

@@ -26,7 +26,7 @@ use sotto_protocol::{
     statement::{Policy, ScheduleTimings},
 };
 use sotto_relay::{
-    admission::Open,
+    admission::Admission,
     clock::Clock,
     epochs::FileKeys,
     http::{Bounds, app},
@@ -183,6 +183,10 @@ pub struct World {
     apps: Vec<Router>,
     turn: Cell<usize>,
     secret: Zeroizing<[u8; 64]>,
+    /// What the relay asks of whoever posts.
+    admission: Admission,
+    /// The first of the relays.
+    relay: Arc<Relay>,
     seen: RefCell<Vec<Seen>>,
     tamper: RefCell<Option<Tamper>>,
     intercept: RefCell<Option<Intercept>>,
@@ -256,8 +260,10 @@ impl World {
         let (lines, of_day) = ([pin.line], Arc::new(clock.clone()));
         let sealed = runtime.block_on(Sealed::open(bare, keys, of_day, &lines));
         let store: Arc<dyn Store> = Arc::new(sealed.unwrap());
+        let relay = relay_of(&store, &clock, (secrets, Admission::Open), pin);
+        let relay = Arc::new(relay);
         Self {
-            apps: vec![serve(&store, &clock, secrets, pin)],
+            apps: vec![serve(&relay)],
             turn: Cell::new(0),
             clock,
             line,
@@ -265,6 +271,8 @@ impl World {
             store,
             runtime,
             secret,
+            admission: Admission::Open,
+            relay,
             seen: RefCell::default(),
             tamper: RefCell::default(),
             intercept: RefCell::default(),
@@ -286,7 +294,7 @@ impl World {
 
     /// One more relay of the same line on `store`, to be served over real connections.
     pub fn another(&self, store: &Arc<dyn Store>, bounds: Bounds) -> Router {
-        let relay = relay_of(store, &self.clock, self.secrets(), self.pin());
+        let relay = self.relay_on(store);
         app(Arc::new(relay), bounds)
     }
 
@@ -330,7 +338,32 @@ impl World {
 
     /// Starts the relay anew on its store.
     pub fn restart(&mut self, secrets: RelaySecrets, pin: Pin) {
-        self.apps = vec![serve(&self.store, &self.clock, secrets, pin)];
+        let setup = (secrets, self.admission);
+        self.relay = Arc::new(relay_of(&self.store, &self.clock, setup, pin));
+        self.apps = vec![serve(&self.relay)];
+    }
+
+    /// Starts the relay anew, which from now on asks this of whoever posts.
+    pub fn admit(&mut self, admission: Admission) {
+        self.admission = admission;
+        self.restart(self.secrets(), self.pin());
+        self.announce();
+    }
+
+    /// What the relay's task does every minute: makes its statement, if one is due.
+    pub fn announce(&self) {
+        self.block_on(self.relay.announce()).unwrap();
+        self.settle();
+    }
+
+    /// So long until every relay has seen what was stored.
+    pub fn settle(&self) {
+        self.clock.pass(5);
+    }
+
+    fn relay_on(&self, store: &Arc<dyn Store>) -> Relay {
+        let setup = (self.secrets(), self.admission);
+        relay_of(store, &self.clock, setup, self.pin())
     }
 
     /// One more relay on the same Cluster; from now on they take requests in turn.
@@ -339,13 +372,12 @@ impl World {
         let seed = self.rng.next_u64();
         let bare = self.runtime.block_on(open(&cluster, seed));
         let store = self.block_on(self.seal(bare));
-        let app = serve(&store, &self.clock, self.secrets(), self.pin());
-        self.apps.push(app);
+        self.apps.push(serve(&Arc::new(self.relay_on(&store))));
     }
 
     /// What the relay's task does every ten minutes: deletes what is past.
     pub fn sweep(&self) {
-        let relay = relay_of(&self.store, &self.clock, self.secrets(), self.pin());
+        let relay = self.relay_on(&self.store);
         self.block_on(relay.sweep()).unwrap();
     }
 
@@ -482,17 +514,21 @@ async fn open(cluster: &RedisCluster, seed: u64) -> Arc<dyn Store> {
 /// Shards of the inbox of a world on a Cluster.
 const CLUSTER_SHARDS: u16 = 4;
 
-fn relay_of(store: &Arc<dyn Store>, clock: &TestClock, secrets: RelaySecrets, pin: Pin) -> Relay {
+/// The relay's keys, and what it asks of whoever posts.
+type Setup = (RelaySecrets, Admission);
+
+fn relay_of(store: &Arc<dyn Store>, clock: &TestClock, setup: Setup, pin: Pin) -> Relay {
     let (store, clock) = (Arc::clone(store), Arc::new(clock.clone()));
-    Relay::new(store, clock, Arc::new(Open), secrets, &[pin])
+    let (secrets, admission) = setup;
+    Relay::new(store, clock, admission, secrets, &[pin])
 }
 
-fn serve(store: &Arc<dyn Store>, clock: &TestClock, secrets: RelaySecrets, pin: Pin) -> Router {
+fn serve(relay: &Arc<Relay>) -> Router {
     let bounds = Bounds {
         in_flight: 64,
         request_timeout: Duration::from_secs(30),
     };
-    app(Arc::new(relay_of(store, clock, secrets, pin)), bounds)
+    app(Arc::clone(relay), bounds)
 }
 
 fn beginning(secrets: &RelaySecrets) -> Beginning {
@@ -513,6 +549,9 @@ fn check_headers(target: &str, status: u16, headers: &http::HeaderMap) {
     let kind = match (status, cycles) {
         (200, Some(_)) => Some("application/json"),
         (200, None) if target.ends_with("/roster") => Some("application/json"),
+        (200, None) if target.ends_with("/tokens/issue") => {
+            Some("application/private-token-generic-batch-response")
+        }
         (200, None) => Some("application/octet-stream"),
         (_, cycles) => {
             assert_eq!(cycles, None, "only beside a bundle");
@@ -520,12 +559,16 @@ fn check_headers(target: &str, status: u16, headers: &http::HeaderMap) {
         }
     };
     assert_eq!(value("content-type"), kind);
+    // Only a post without a token is told what to bring.
+    let may_ask = status == 401 && target.ends_with("/in");
+    assert!(may_ask || value("www-authenticate").is_none());
     let known = [
         "content-type",
         "content-length",
         "cache-control",
         "retry-after",
         "sotto-cycles",
+        "www-authenticate",
     ];
     for name in headers.keys() {
         assert!(known.contains(&name.as_str()), "stray header {name}");

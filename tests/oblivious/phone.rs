@@ -112,14 +112,20 @@ fn chunks_have_one_size_too() {
     let way = Ways::new(&link, |_: &str| Observed::new(&world, &shapes), rng);
     let mut chunk = vec![7; sotto_protocol::limits::CHUNK_BYTES];
     chunk[..4].copy_from_slice(&[1, 1, 1, 0]);
-    Relay::new(&way, world.pin().line).post(chunk).unwrap();
+    Relay::new(&way, world.pin().line)
+        .post(chunk, None)
+        .unwrap();
     let longest = OBLIVIOUS_CHUNK_BYTES + OBLIVIOUS_REQUEST_OVERHEAD_BYTES;
     assert_eq!(
         shapes.take()[1],
         (Method::Post, longest, OBLIVIOUS_DONE_BYTES + 48)
     );
     let too_long = vec![0; OBLIVIOUS_CHUNK_BYTES];
-    assert!(Relay::new(&way, world.pin().line).post(too_long).is_err());
+    assert!(
+        Relay::new(&way, world.pin().line)
+            .post(too_long, None)
+            .is_err()
+    );
     assert!(shapes.take().is_empty(), "given to nobody");
 }
 
@@ -187,6 +193,7 @@ fn there_is_no_way_back_to_asking_openly() {
         serial: now,
         issued: now,
         expires: now + 1,
+        tokens: Vec::new(),
         ohttp: None,
     };
     bundle.relay = Some(statement.clone());

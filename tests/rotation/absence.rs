@@ -223,7 +223,7 @@ fn a_prekey_is_erased_after_its_day() {
         let envelope = sealed(&mut world);
         world.clock.pass(day * DAY);
         desk.round(&world).unwrap();
-        world.relay().post(envelope).unwrap();
+        world.relay().post(envelope, None).unwrap();
         desk.round(&world).unwrap();
         assert_eq!(desk.count() == 1, opens, "day {day}");
     }
@@ -237,7 +237,7 @@ fn a_prekey_is_erased_at_the_latest_with_retention() {
         let (mut world, mut desk) = begin(47);
         let envelope = sealed(&mut world);
         world.clock.pass(day * DAY);
-        world.relay().post(envelope).unwrap();
+        world.relay().post(envelope, None).unwrap();
         desk.round(&world).unwrap();
         assert_eq!(desk.count() == 1, opens, "day {day}");
     }

@@ -9,7 +9,7 @@ use sotto_protocol::{
     id::{Board, DeviceId},
     limits::LOG_RECORD_BYTES,
 };
-use sotto_relay::store::{PageSlot, Store, StoreError, Stored, Waiting};
+use sotto_relay::store::{PageSlot, SHARES, Spending, Store, StoreError, Stored, Waiting};
 use sotto_tests::{cluster::RedisCluster, redis::AppendFsync};
 
 use super::{DRAINERS, Fixture, LINE, NOW, OTHER, envelope, post};
@@ -69,6 +69,10 @@ contract!(
     a_board_moves_on_when_a_cycle_is_whole,
     boards_and_lines_are_apart,
     a_token_is_spent_once,
+    what_a_token_is_spent_on_is_written_once,
+    a_token_pays_for_sixteen_chunks_or_one_envelope,
+    a_token_is_remembered_while_it_is_good,
+    many_spend_one_token_at_once,
     a_statement_never_gets_older,
     statements_can_be_removed,
     a_log_has_one_record_per_position,
@@ -321,6 +325,80 @@ async fn a_token_is_spent_once(store: &dyn Store) {
     assert!(!spend(LINE, [1; 32]).await);
     assert!(spend(LINE, [2; 32]).await);
     assert!(spend(OTHER, [1; 32]).await);
+}
+
+const fn spending(what: u8, share: u8) -> Spending {
+    Spending {
+        what: [what; 32],
+        share,
+        until: NOW + 600,
+    }
+}
+
+/// Repeating the same post is no second spending, however often; anything else is.
+async fn what_a_token_is_spent_on_is_written_once(store: &dyn Store) {
+    let redeem = async |line, token, what| {
+        let redeemed = store.redeem(line, [token; 32], spending(what, SHARES), NOW);
+        redeemed.await.unwrap()
+    };
+    assert!(redeem(LINE, 1, 1).await);
+    assert!(!redeem(LINE, 1, 2).await);
+    assert!(redeem(LINE, 1, 1).await, "the same post again");
+    assert!(!redeem(LINE, 1, 3).await);
+    assert!(redeem(LINE, 2, 2).await, "another token");
+    assert!(
+        redeem(LINE, 3, 1).await,
+        "the same post under another token"
+    );
+    assert!(redeem(OTHER, 1, 2).await, "another line");
+    // What is spent on a nonce is apart.
+    assert!(store.spend(LINE, [1; 32], NOW + 9, NOW).await.unwrap());
+}
+
+async fn a_token_pays_for_sixteen_chunks_or_one_envelope(store: &dyn Store) {
+    let redeem = async |token, what, share| {
+        let redeemed = store.redeem(LINE, [token; 32], spending(what, share), NOW);
+        redeemed.await.unwrap()
+    };
+    for chunk in 0..SHARES {
+        assert!(redeem(1, chunk, 1).await, "chunk {chunk}");
+        assert!(redeem(1, 0, 1).await, "the first one again");
+    }
+    assert!(!redeem(1, SHARES, 1).await, "one more");
+    assert!(redeem(1, SHARES - 1, 1).await, "the last one again");
+    assert!(!redeem(1, 99, SHARES).await, "an envelope");
+    assert!(redeem(2, 1, SHARES).await);
+    assert!(!redeem(2, 2, 1).await, "a chunk after an envelope");
+    assert!(redeem(3, 1, 1).await);
+    assert!(!redeem(3, 2, SHARES).await, "an envelope after a chunk");
+}
+
+async fn a_token_is_remembered_while_it_is_good(store: &dyn Store) {
+    let redeem = async |what, now| {
+        let redeemed = store.redeem(LINE, [1; 32], spending(what, SHARES), now);
+        redeemed.await.unwrap()
+    };
+    assert!(redeem(1, NOW).await);
+    store.sweep(LINE, NOW, NOW + 599).await.unwrap();
+    assert!(!redeem(2, NOW + 599).await);
+    assert!(redeem(1, NOW + 599).await);
+}
+
+/// Of many different posts under one token one is let through, whoever asks at the same time, and
+/// stays the one.
+async fn many_spend_one_token_at_once(store: &dyn Store) {
+    for token in 0..8 {
+        let attempts =
+            (0..24_u8).map(|what| store.redeem(LINE, [token; 32], spending(what, SHARES), NOW));
+        let spent = futures(attempts).await;
+        let spent: Vec<bool> = spent.into_iter().map(Result::unwrap).collect();
+        assert_eq!(spent.iter().filter(|good| **good).count(), 1);
+        let winner = u8::try_from(spent.iter().position(|good| *good).unwrap()).unwrap();
+        for what in 0..24 {
+            let again = store.redeem(LINE, [token; 32], spending(what, SHARES), NOW);
+            assert_eq!(again.await.unwrap(), what == winner);
+        }
+    }
 }
 
 fn statement(name: &str, serial: u64, json: &'static str) -> Stored {

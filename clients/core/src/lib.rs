@@ -19,6 +19,7 @@ pub mod log;
 pub mod native;
 pub mod oblivious;
 pub mod pace;
+pub mod purse;
 pub mod relay;
 pub mod schedule;
 pub mod sealed;

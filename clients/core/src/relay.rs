@@ -10,6 +10,7 @@ use sotto_protocol::{
     oblivious::ObliviousError,
     request::{RequestKey, RequestParts},
     secret::random,
+    token::{Token, work::WorkProof},
 };
 
 use crate::{
@@ -31,6 +32,11 @@ pub enum RelayError {
         "the relay does not accept this device; is it in the published roster, and is the clock right?"
     )]
     Unauthorised,
+    /// 401 to a post: it needs a token, or another one.
+    #[error(
+        "the relay wants a token for what is sent, and takes none of this program's; try again later, or update the program"
+    )]
+    Unpaid,
     /// 409.
     #[error("the relay has something newer already")]
     Conflict,
@@ -116,9 +122,39 @@ impl<'t, T: Transport> Relay<'t, T> {
         Ok(self.ask(Method::Get, &path, Vec::new())?.body)
     }
 
-    /// POST one envelope.
-    pub fn post(&self, envelope: Vec<u8>) -> Result<(), RelayError> {
-        self.ask(Method::Post, "/in", envelope).map(drop)
+    /// POST one envelope or chunk, with a token where one is asked for.
+    pub fn post(&self, body: Vec<u8>, token: Option<&Token>) -> Result<(), RelayError> {
+        let token = token.map(|token| ("authorization", token.to_header()));
+        self.pay("/in", token, body).map(drop)
+    }
+
+    /// POST for what a batch of tokens costs.
+    pub fn work_challenge(&self) -> Result<Vec<u8>, RelayError> {
+        Ok(self.pay("/tokens/challenge", None, Vec::new())?.body)
+    }
+
+    /// POST a request for tokens, with the work for it.
+    pub fn issue(&self, proof: &WorkProof, request: Vec<u8>) -> Result<Vec<u8>, RelayError> {
+        let proof = ("sotto-work", proof.to_header());
+        Ok(self.pay("/tokens/issue", Some(proof), request)?.body)
+    }
+
+    fn pay(
+        &self,
+        path: &str,
+        header: Option<(&'static str, String)>,
+        body: Vec<u8>,
+    ) -> Result<Response, RelayError> {
+        let answer = self.send(&Request {
+            method: Method::Post,
+            target: self.path(path),
+            headers: header.into_iter().collect(),
+            body,
+        });
+        answer.map_err(|error| match error {
+            RelayError::Unauthorised => RelayError::Unpaid,
+            other => other,
+        })
     }
 
     /// PUT one statement.

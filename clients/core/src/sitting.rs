@@ -1,22 +1,25 @@
 //! One sitting of a phone, from the opening of the app to its end: the same requests at the same
 //! times, whoever is there and whatever for (SPEC 5.7).
 
+mod posting;
+
 use rand_core::CryptoRng;
 use sotto_protocol::{
     bundle::{Pin, Seen, Untrusted, VerifyError},
     id::Board,
     oblivious::ObliviousError,
     page::PageHeader,
-    seal::{Envelope, Reject},
+    seal::Reject,
 };
 
 use crate::{
     draws::{Draw, Drawn, Draws},
     keep::{KeepError, Keeper},
     pace::Pace,
+    purse::Purse,
     relay::{Relay, RelayError},
     schedule::{self, Ask, Schedule},
-    tipster::{self, Post, State, Tipster, View},
+    tipster::{State, Tipster, View},
     transport::{Transport, Unreachable},
 };
 
@@ -153,11 +156,15 @@ impl<T: Transport, P: Pace, R: CryptoRng> Sitting<'_, T, P, R> {
     }
 
     fn open(&self, people: &mut [Person<'_>], seen: &Seen) -> Result<Course, SittingError> {
+        let opened = self.pace.now();
+        let view = self.look(people, seen)?;
+        let purse = Purse::new(self.pin.line, view.bundle.relay.as_ref(), view.now);
         Ok(Course {
-            opened: self.pace.now(),
-            view: self.look(people, seen)?,
+            opened,
+            view,
             progress: Progress::default(),
             unanswered: None,
+            purse,
         })
     }
 
@@ -170,14 +177,26 @@ impl<T: Transport, P: Pace, R: CryptoRng> Sitting<'_, T, P, R> {
         self.pace
             .wait_until(course.opened.saturating_add(turn.moment));
         course.view.now = self.pace.now() / 1_000;
-        let (view, progress) = (&mut course.view, &mut course.progress);
         match turn.ask {
             Ask::Bundle => {}
-            Ask::Page(board) => self.draw(people, view, board, progress)?,
-            Ask::Post => self.post(people, view, &mut course.unanswered, progress)?,
+            Ask::Page(board) => {
+                self.draw(people, &mut course.view, board, &mut course.progress)?;
+                // The last of the opening. What a batch costs is found out and worked for long before
+                // the first post, so that the work of a slow phone moves no request.
+                if turn.moment == 0 && board == Board::Old {
+                    self.prepare(course);
+                }
+            }
+            Ask::Post => self.post(people, course)?,
         }
-        progress.elapsed = turn.moment;
+        course.progress.elapsed = turn.moment;
         Ok(())
+    }
+
+    fn prepare(&mut self, course: &mut Course) {
+        let prepared = course.purse.prepare(&self.relay, self.rng);
+        // Tried again before the next post.
+        course.progress.failure = prepared.err().or(course.progress.failure);
     }
 
     fn look(&self, people: &mut [Person<'_>], seen: &Seen) -> Result<View, SittingError> {
@@ -235,54 +254,6 @@ impl<T: Transport, P: Pace, R: CryptoRng> Sitting<'_, T, P, R> {
         }
         Ok(())
     }
-
-    fn post(
-        &mut self,
-        people: &mut [Person<'_>],
-        view: &View,
-        unanswered: &mut Option<Turn>,
-        progress: &mut Progress,
-    ) -> Result<(), SittingError> {
-        // What was not answered is posted again as it is: whether real or cover.
-        let turn = match unanswered.take() {
-            Some(turn) => turn,
-            None => self.next_post(people, view)?,
-        };
-        progress.tries += 1;
-        match self.relay.post(turn.envelope.as_bytes().to_vec()) {
-            Ok(()) => {
-                progress.posts += 1;
-                let of = turn
-                    .of
-                    .and_then(|(at, post)| Some((people.get_mut(at)?, post)));
-                if let Some((person, post)) = of {
-                    person.tipster.posted(&post).save(person.keeper)?;
-                }
-            }
-            Err(error) => {
-                progress.failure = Some(error);
-                if let RelayError::Unreachable(_) = error {
-                    *unanswered = Some(turn);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What is real takes the turn, otherwise cover.
-    fn next_post(&mut self, people: &mut [Person<'_>], view: &View) -> Result<Turn, SittingError> {
-        for (at, person) in people.iter_mut().enumerate() {
-            if let Some(post) = person.tipster.next_post(view, self.rng)? {
-                let post = post.save(person.keeper)?;
-                return Ok(Turn {
-                    envelope: post.envelope.clone(),
-                    of: Some((at, post)),
-                });
-            }
-        }
-        let envelope = tipster::seal_cover(self.pin.line, view, 0, self.rng)?;
-        Ok(Turn { envelope, of: None })
-    }
 }
 
 /// What a sitting has come to.
@@ -291,13 +262,8 @@ struct Course {
     opened: u64,
     view: View,
     progress: Progress,
-    unanswered: Option<Turn>,
-}
-
-/// What is posted in a turn, and whose it is.
-struct Turn {
-    envelope: Envelope,
-    of: Option<(usize, Post)>,
+    unanswered: Option<posting::Turn>,
+    purse: Purse,
 }
 
 /// An own page that is asked for next.

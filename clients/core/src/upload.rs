@@ -6,12 +6,13 @@
 use std::ops::Range;
 
 use rand_core::CryptoRng;
-use sotto_protocol::{attachment::FileType, bundle::day_of};
+use sotto_protocol::{attachment::FileType, bundle::day_of, limits::TOKEN_CHUNKS, token::Token};
 
 use crate::{
     attachment::{AttachmentError, Outbound, Progress},
     keep::KeepError,
     pace::Pace,
+    purse::Purse,
     relay::{Relay, RelayError},
     sitting::Person,
     tipster::AttachError,
@@ -113,7 +114,12 @@ pub struct Upload<'u, T, P> {
     pub relay: Relay<'u, T>,
     /// Time, to wait before trying again.
     pub pace: &'u P,
+    /// What the relay asks of whoever posts, as the bundle of the sitting before says.
+    pub purse: Purse,
 }
+
+/// The token that pays for the chunks of one file posted last, and for which of them.
+type Paid = (u64, u16, Token);
 
 impl<T: Transport, P: Pace> Upload<'_, T, P> {
     /// Posts every chunk that is left of this person's attachments. Ends early, without an error, where
@@ -123,13 +129,15 @@ impl<T: Transport, P: Pace> Upload<'_, T, P> {
     /// [`UploadError`]; whatever was posted is remembered, and the next call goes on from there. Of
     /// files that were given up the last one is told, after the others are posted.
     pub fn run(
-        &self,
+        &mut self,
         person: &mut Person<'_>,
         shelf: &dyn Shelf,
+        rng: &mut impl CryptoRng,
         mut on_step: impl FnMut(&Step) -> bool,
     ) -> Result<(), UploadError> {
         let mut given_up = Ok(());
         let mut failures = 0;
+        let mut paid: Option<Paid> = None;
         while let Some((id, index)) = person.tipster.next_chunk() {
             let record = shelf.read(id, Outbound::record(index)).unwrap_or_default();
             let chunk = match person.tipster.chunk(id, index, &record) {
@@ -140,7 +148,7 @@ impl<T: Transport, P: Pace> Upload<'_, T, P> {
                     continue;
                 }
             };
-            let failure = self.relay.post(chunk).err();
+            let failure = self.post(chunk, (id, index), &mut paid, rng).err();
             match failure {
                 None => {
                     failures = 0;
@@ -157,6 +165,30 @@ impl<T: Transport, P: Pace> Upload<'_, T, P> {
             }
         }
         given_up
+    }
+
+    fn post(
+        &mut self,
+        chunk: Vec<u8>,
+        (id, index): (u64, u16),
+        paid: &mut Option<Paid>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), RelayError> {
+        if !self.purse.is_asked_for() {
+            return self.relay.post(chunk, None);
+        }
+        // One token for each run of chunks of one file (SPEC 6.3).
+        let run = index / u16::from(TOKEN_CHUNKS);
+        let is_paid = matches!(paid, Some((of, first, _)) if (*of, *first) == (id, run));
+        if !is_paid {
+            if self.purse.is_empty() {
+                self.purse.buy(&self.relay, rng)?;
+            }
+            let token = self.purse.take().ok_or(RelayError::Unpaid)?;
+            *paid = Some((id, run, token));
+        }
+        let token = paid.as_ref().map(|(_, _, token)| token);
+        self.relay.post(chunk, token)
     }
 
     /// Waits before the same chunk is posted again, longer each time.

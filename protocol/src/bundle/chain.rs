@@ -1,8 +1,6 @@
 //! Who vouches for whom: root set, certificate, line statement, desk and relay statements (SPEC 5.1).
 
-use alloc::{string::String, vec::Vec};
-
-use data_encoding::BASE64;
+use alloc::vec::Vec;
 
 use super::{VERSION, VerifyError, day_of};
 use crate::{
@@ -133,15 +131,36 @@ pub(super) fn verify_relay(
         return Err(VerifyError::Expired);
     }
     // No person can be shown a relay key of their own: every desk repeats the statement's hash.
-    let hash: String = BASE64.encode(&dsse.payload_hash());
-    if desks
-        .iter()
-        .all(|desk| desk.relay_statement.as_ref() == Some(&hash))
-    {
+    let hash = dsse.payload_hash();
+    if desks.iter().all(|desk| desk.repeats(&hash)) {
         Ok(Some(statement))
     } else {
         Err(VerifyError::Signature)
     }
+}
+
+/// A statement of the relay as a desk finds it.
+#[derive(Debug, Clone)]
+pub struct PublishedRelay {
+    /// What it says.
+    pub statement: RelayStatement,
+    /// `H(payload)`, which the desk repeats.
+    pub hash: [u8; 32],
+}
+
+/// One that is by whom it must be and valid now; else the desk repeats nothing.
+pub(super) fn published_relay(
+    dsse: Option<&Dsse>,
+    line: &LineStatement,
+    now: u64,
+) -> Option<PublishedRelay> {
+    let dsse = dsse?;
+    let statement = verify_relay_statement(dsse, line).ok()?;
+    let is_current = now < statement.expires && !issued_ahead(statement.issued, now);
+    is_current.then(|| PublishedRelay {
+        statement,
+        hash: dsse.payload_hash(),
+    })
 }
 
 /// Checks the relay's statement against the keys the line statement gives it, whatever its dates.

@@ -32,6 +32,8 @@ fn kind(method: &Method, uri: &Uri) -> Kind {
     let path = uri.path();
     if method == Method::POST && path.ends_with("/in") {
         Kind::Post
+    } else if path.ends_with("/tokens/challenge") || path.ends_with("/tokens/issue") {
+        Kind::Buy
     } else if method == Method::GET && (path.ends_with("/bundle") || path.contains("/out/")) {
         Kind::Read
     } else if path.starts_with("/ohttp") {

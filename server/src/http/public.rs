@@ -7,10 +7,10 @@ use axum::{
     extract::{Path, State, rejection::BytesRejection},
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sotto_protocol::id::Board;
 
-use super::{binary, line};
+use super::{binary, line, tokens};
 use crate::{
     error::Error,
     relay::{Kind, Relay},
@@ -35,10 +35,27 @@ pub(super) async fn bundle(
 pub(super) async fn submit(
     State(relay): State<Arc<Relay>>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<StatusCode, Error> {
-    relay.submit(line(&id)?, whole(body)?).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Response, Error> {
+    let (line, body) = (line(&id)?, whole(body)?);
+    match relay.submit(line, body, tokens::token(&headers)).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(Error::Unauthorised) => Ok(unpaid(relay.asks(line).await)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Says what tokens are asked for (RFC 9577 section 2.1).
+fn unpaid(challenge: Option<String>) -> Response {
+    let mut response = Error::Unauthorised.into_response();
+    let challenge = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok());
+    if let Some(challenge) = challenge {
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
 }
 
 pub(super) async fn page(

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sotto_protocol::{
     bundle::Pin,
     id::{Board, DeviceId, LineId},
-    statement::{Boards, DeviceRole, LineStatement, Roster},
+    statement::{Boards, DeviceRole, LineStatement, RelayStatement, Roster},
 };
 
 use super::{Relay, statements};
@@ -24,6 +24,8 @@ pub(super) struct Line {
     /// As it was read, and as it was signed.
     pub(super) roster: Option<(Roster, Bytes)>,
     pub(super) boards: Option<Boards>,
+    /// The relay's own statement that everybody sees.
+    pub(super) relay: Option<RelayStatement>,
 }
 
 impl Line {

@@ -1,10 +1,11 @@
 //! Signed statements: verified before they are stored, and put together into the bundle.
 
+mod announce;
 mod shelf;
 
 use bytes::Bytes;
 use sotto_protocol::{
-    bundle::{BundleParts, Pin, VERSION, day_of, verify_relay_statement, verify_roots},
+    bundle::{BundleParts, Pin, VERSION, day_of, verify_roots},
     dsse::Dsse,
     id::LineId,
     limits::BUNDLE_BYTES,
@@ -75,24 +76,31 @@ pub(super) fn assemble(pin: Pin, stored: &[Stored], now: u64) -> Option<Line> {
     let force = shelf.in_force(now).ok()?;
     let roots: Vec<Dsse> = shelf.sets().take(force.sets()).cloned().collect();
     verify_roots(&roots, pin.line, Some(pin.fingerprint)).ok()?;
-    let (desks, boards) = shelf.desks(&force.line, day_of(now));
-    // One by a key that is no longer good would make clients refuse the whole bundle.
-    let relay = shelf.named("relay").ok();
-    let relay = relay.filter(|dsse| verify_relay_statement(dsse, &force.line).is_ok());
+    let (desks, shown) = shelf.desks(&force.line, day_of(now));
+    // One that not all repeat, or by a key that is no longer good, would make clients refuse the
+    // whole bundle.
+    let relays = shelf.relays(&force.line, now);
+    let served = shelf::served(&relays, &shown);
+    let served_serial = served.map(|(_, statement)| statement.serial);
+    let next = relays
+        .last()
+        .filter(|(_, newest)| Some(newest.serial) != served_serial);
     let parts = BundleParts {
         version: VERSION,
         roots,
         certificate: force.signer.dsse.clone(),
         line: shelf.named("line").ok()?.clone(),
         desks,
-        relay: relay.cloned(),
+        relay: served.map(|(dsse, _)| (*dsse).clone()),
+        relay_next: next.map(|(dsse, _)| (*dsse).clone()),
     };
     let bundle = serde_json::to_vec(&parts).ok()?;
     (bundle.len() <= BUNDLE_BYTES).then(|| Line {
         bundle: bundle.into(),
         roster: shelf.roster(now),
         statement: force.line,
-        boards,
+        boards: shelf::boards(&shown),
+        relay: served.map(|(_, statement)| statement.clone()),
     })
 }
 
@@ -106,7 +114,9 @@ pub(super) fn past(line: LineId, stored: &[Stored], now: u64) -> Vec<String> {
     };
     let past = days.iter().filter(|key| is_past(key));
     let mut names: Vec<String> = past.map(|(desk, day)| desk_name(*desk, *day)).collect();
-    names.extend(Shelf::of(line, stored).past_certificates(now));
+    let shelf = Shelf::of(line, stored);
+    names.extend(shelf.past_certificates(now));
+    names.extend(shelf.past_relays(now));
     names
 }
 

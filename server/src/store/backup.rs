@@ -5,7 +5,8 @@
 //! 255 u8, number of rows of each table u64, SHA-256 of everything before it
 //! ```
 //! Integers are little-endian. Tables are numbered in the order of [`TABLES`]. Pages of boards are
-//! left out: desks write them anew in every cycle.
+//! left out: desks write them anew in every cycle. So is what tokens were spent on: where a backup is put
+//! back, a token of the last days may be spent once more.
 
 use std::io::{self, Read, Write};
 

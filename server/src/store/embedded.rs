@@ -25,7 +25,7 @@ use self::{
     tables::{Reading, Tables},
     writer::{Fault, Writer},
 };
-use super::{Durability, PageSlot, Post, Served, Store, StoreError, Stored};
+use super::{Durability, PageSlot, Post, Served, Spending, Store, StoreError, Stored};
 
 /// A store in one file.
 #[derive(Clone)]
@@ -222,6 +222,17 @@ impl Store for Embedded {
         now: u64,
     ) -> Result<bool, StoreError> {
         self.write(0, move |tables| tables.spend(line, token, until, now))
+            .await
+    }
+
+    async fn redeem(
+        &self,
+        line: LineId,
+        token: [u8; 32],
+        spending: Spending,
+        now: u64,
+    ) -> Result<bool, StoreError> {
+        self.write_where_there_is_room(0, move |tables| tables.redeem(line, token, &spending, now))
             .await
     }
 

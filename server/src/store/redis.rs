@@ -14,6 +14,7 @@ mod keys;
 mod lines;
 mod logs;
 mod settings;
+mod tokens;
 mod values;
 
 use std::{
@@ -41,7 +42,7 @@ use self::{
     lines::Lines,
     values::{accepted, stored},
 };
-use super::{Durability, PageSlot, Post, Served, Store, StoreError, Stored, Waiting};
+use super::{Durability, PageSlot, Post, Served, Spending, Store, StoreError, Stored, Waiting};
 
 /// A store in Redis.
 pub struct Redis {
@@ -161,6 +162,16 @@ impl Store for Redis {
             .arg(until.saturating_sub(now).max(1));
         let (first,): (u8,) = self.run(Batch::of(script)).await?;
         Ok(first == 1)
+    }
+
+    async fn redeem(
+        &self,
+        line: LineId,
+        token: [u8; 32],
+        spending: Spending,
+        now: u64,
+    ) -> Result<bool, StoreError> {
+        self.redeem_token(line, &token, spending, now).await
     }
 
     async fn put_statement(&self, line: LineId, statement: Stored) -> Result<(), StoreError> {

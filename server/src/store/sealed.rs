@@ -27,7 +27,9 @@ use self::{
     pace::Pace,
     record::{Kept, Place},
 };
-use super::{Durability, PageSlot, Post, Served, Store, StoreError, Stored, Waiting, class_of};
+use super::{
+    Durability, PageSlot, Post, Served, Spending, Store, StoreError, Stored, Waiting, class_of,
+};
 use crate::{
     clock::Clock,
     epochs::{EpochError, EpochKey, EpochKeys, Found, Scope},
@@ -239,6 +241,23 @@ impl Store for Sealed {
         now: u64,
     ) -> Result<bool, StoreError> {
         self.inner.spend(line, token, until, now).await
+    }
+
+    async fn redeem(
+        &self,
+        line: LineId,
+        token: [u8; 32],
+        spending: Spending,
+        now: u64,
+    ) -> Result<bool, StoreError> {
+        // Who has recorded envelopes could otherwise find in the store which of them came with which
+        // token.
+        let info: [&[u8]; 4] = [b"sotto-relay spending", &line.0, &token, &spending.what];
+        let spending = Spending {
+            what: hash::expand(self.naming.bytes(), &info),
+            ..spending
+        };
+        self.inner.redeem(line, token, spending, now).await
     }
 
     async fn put_statement(&self, line: LineId, statement: Stored) -> Result<(), StoreError> {

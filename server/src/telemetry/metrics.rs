@@ -43,6 +43,8 @@ pub enum Kind {
     Post,
     /// A bundle or page.
     Read,
+    /// Tokens, or what they cost.
+    Buy,
     /// Whatever devices and administrators sign.
     Device,
     /// Sealed, and not to be opened; or the keys to seal to. What is opened counts as what is inside.
@@ -51,13 +53,20 @@ pub enum Kind {
 
 impl Kind {
     /// In the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Post, Self::Read, Self::Device, Self::Sealed];
+    pub const ALL: [Self; 5] = [
+        Self::Post,
+        Self::Read,
+        Self::Buy,
+        Self::Device,
+        Self::Sealed,
+    ];
 
     /// As in the label `kind`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Post => "post",
             Self::Read => "read",
+            Self::Buy => "buy",
             Self::Device => "device",
             Self::Sealed => "sealed",
         }

@@ -3,6 +3,7 @@
 use sotto_core::{
     attachment::Progress,
     native::{RealTime, StateDir, Stop},
+    purse::Purse,
     relay::Relay,
     sitting::Person,
     upload::{self, Prepared, Step, Upload},
@@ -52,11 +53,13 @@ impl Visit {
                 continue;
             }
             say.note("Attachments are sent now; their size can be seen.");
-            let upload = Upload {
-                relay: Relay::new(&self.http, self.link.pin.line),
+            let (line, now) = (self.link.pin.line, sotto_core::native::now());
+            let mut upload = Upload {
+                relay: Relay::new(&self.http, line),
                 pace: &RealTime,
+                purse: Purse::new(line, self.relay.as_ref(), now),
             };
-            let posted = upload.run(&mut person, shelf, |step| {
+            let posted = upload.run(&mut person, shelf, &mut self.rng, |step| {
                 say.note(&words(step));
                 true
             });

@@ -14,6 +14,7 @@ use sotto_core::{
 use sotto_protocol::{
     bundle::Seen,
     code::{Code, CodeKeys},
+    statement::RelayStatement,
 };
 use zeroize::Zeroizing;
 
@@ -37,6 +38,8 @@ pub(super) struct Visit {
     pub(super) http: Ways<Entropy>,
     pub(super) rng: Entropy,
     pub(super) say: Say,
+    /// What the relay said of itself in the last sitting.
+    pub(super) relay: Option<RelayStatement>,
 }
 
 impl Visit {
@@ -48,6 +51,7 @@ impl Visit {
             http,
             rng,
             say,
+            relay: None,
         })
     }
 
@@ -295,7 +299,9 @@ impl Visit {
             say.note(&super::say::step(progress));
             is_over(progress) || progress.tries >= progress.posts + PATIENCE
         });
-        Ok(sat?)
+        let (view, progress) = sat?;
+        self.relay.clone_from(&view.bundle.relay);
+        Ok((view, progress))
     }
 
     fn show(&self, people: &mut [Seat<'_>]) -> Result<(), Stop> {

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
+use data_encoding::BASE64;
 use rand_core::CryptoRng;
 use sotto_protocol::id::Board;
 use sotto_protocol::{
-    bundle::{Published, day_of},
+    bundle::{Published, PublishedRelay, day_of},
     keys::SealingPublicKey,
     limits::{DAY_SECONDS, MAX_PAGES, PREKEY_DAYS_AHEAD, PREKEY_GRACE_DAYS, PREKEY_KEEP_DAYS},
     log::seal_prekey,
@@ -77,6 +78,12 @@ impl Default for Prekeys {
     }
 }
 
+/// The relay's statements that this desk repeats: the one people see, and the one that is to follow,
+/// which is shown once every desk repeats it.
+fn relays(published: &Published) -> impl Iterator<Item = &PublishedRelay> {
+    published.relay.iter().chain(&published.relay_next)
+}
+
 /// Pages of a board that has hardly anything on it.
 const SMALLEST_BOARD: u32 = 4;
 /// How far into a day a drainer that does not keep the boards leaves publishing to the one that does.
@@ -113,7 +120,7 @@ impl Desk {
         self.changed.insert(Row::Meta);
         let days = today..=today.saturating_add(PREKEY_DAYS_AHEAD);
         let statements = days.filter_map(|day| {
-            let statement = self.statement(day, now)?;
+            let statement = self.statement((day, now), published)?;
             self.identity.sign(statement.to_dsse(), &published.line)
         });
         statements.collect()
@@ -146,6 +153,7 @@ impl Desk {
                 && desk.day == today
                 && desk.serial == self.prekeys.serial
                 && desk.boards.as_ref() == Some(&self.prekeys.boards)
+                && relays(published).all(|relay| desk.repeats(&relay.hash))
         });
         is_there && self.prekeys.published == today
     }
@@ -190,9 +198,10 @@ impl Desk {
         }
     }
 
-    fn statement(&self, day: u32, now: u64) -> Option<DeskStatement> {
+    fn statement(&self, (day, now): (u32, u64), published: &Published) -> Option<DeskStatement> {
         let prekey = self.prekeys.secrets.get(&day)?.public()?.clone();
         let end = u64::from(day).saturating_add(1 + PREKEY_GRACE_DAYS);
+        let mut relays = relays(published).map(|relay| BASE64.encode(&relay.hash));
         Some(DeskStatement {
             line: self.line(),
             desk: self.number,
@@ -202,7 +211,8 @@ impl Desk {
             issued: now,
             expires: end.saturating_mul(DAY_SECONDS),
             boards: Some(self.prekeys.boards.clone()),
-            relay_statement: None,
+            relay_statement: relays.next(),
+            relay_statement_next: relays.next(),
         })
     }
 

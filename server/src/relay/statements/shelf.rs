@@ -11,7 +11,10 @@ use sotto_protocol::{
     dsse::Dsse,
     id::LineId,
     limits::{DAY_SECONDS, KEY_LIFE_DAYS, PREKEY_DAYS_AHEAD, STATEMENT_LIFE_DAYS},
-    statement::{Boards, Certificate, DeskStatement, LineStatement, RootSet, Roster, Statement},
+    statement::{
+        Boards, Certificate, DeskStatement, LineStatement, RelayStatement, RootSet, Roster,
+        Statement,
+    },
 };
 
 use super::desk_name;
@@ -191,11 +194,48 @@ impl Shelf {
     }
 
     pub(super) fn check_relay(&self, dsse: &Dsse, now: u64) -> Result<(String, u64), Error> {
-        let statement = verify_relay_statement(dsse, &self.in_force(now)?.line)?;
+        let line = self.in_force(now)?.line;
+        let statement = verify_relay_statement(dsse, &line)?;
         if now >= statement.expires || issued_ahead(statement.issued, now) {
             return Err(Error::Malformed);
         }
-        Ok(("relay".into(), statement.serial))
+        let newest = self.relays(&line, now).pop();
+        if newest.is_some_and(|(_, newest)| statement.serial < newest.serial) {
+            return Err(Error::Conflict);
+        }
+        Ok((relay_name(statement.serial), statement.serial))
+    }
+
+    /// The relay's statements that are good now, the newest last.
+    pub(super) fn relays(&self, line: &LineStatement, now: u64) -> Vec<(&Dsse, RelayStatement)> {
+        let all = self.with_prefix(RELAY).filter_map(|dsse| {
+            let statement = verify_relay_statement(dsse, line).ok()?;
+            let is_current = now < statement.expires && !issued_ahead(statement.issued, now);
+            is_current.then_some((dsse, statement))
+        });
+        all.collect()
+    }
+
+    /// The highest serial of a statement of the relay, whoever signed it.
+    pub(super) fn last_relay_serial(&self) -> Option<u64> {
+        let (name, _) = self.all.range(..RELAY_END.to_owned()).next_back()?;
+        name.strip_prefix(RELAY)?.parse().ok()
+    }
+
+    /// Names of the relay's statements that are past, or that another one has followed.
+    pub(super) fn past_relays(&self, now: u64) -> Vec<String> {
+        let served = self.in_force(now).ok().and_then(|force| {
+            let (_, desks) = self.desks(&force.line, day_of(now));
+            let relays = self.relays(&force.line, now);
+            Some(relay_name(served(&relays, &desks)?.1.serial))
+        });
+        let names = self.all.range(RELAY.to_owned()..RELAY_END.to_owned());
+        let is_past = |name: &str, dsse: &Dsse| {
+            served.as_deref().is_some_and(|served| name < served)
+                || RelayStatement::peek(dsse).map_or(true, |statement| now >= statement.expires)
+        };
+        let past = names.filter(|(name, dsse)| is_past(name, dsse));
+        past.map(|(name, _)| name.clone()).collect()
     }
 
     pub(super) fn check_roster(&self, dsse: &Dsse, now: u64) -> Result<(String, u64), Error> {
@@ -231,7 +271,11 @@ impl Shelf {
     }
 
     /// Of each desk the statement of the greatest day not after today and that of the day after.
-    pub(super) fn desks(&self, line: &LineStatement, today: u32) -> (Vec<Dsse>, Option<Boards>) {
+    pub(super) fn desks(
+        &self,
+        line: &LineStatement,
+        today: u32,
+    ) -> (Vec<Dsse>, Vec<DeskStatement>) {
         let mut chosen: BTreeMap<(u16, u32), (&Dsse, DeskStatement)> = BTreeMap::new();
         for dsse in self.with_prefix("desk.") {
             // After a change of keys a stored statement may no longer be by whom it must be.
@@ -248,14 +292,36 @@ impl Shelf {
                 .any(|(other, later)| *other == desk && *later > day && *later <= today)
         };
         chosen.retain(|key, _| !is_superseded(*key));
-        let keeper = chosen
-            .values()
-            .filter_map(|(_, s)| Some((s.serial, s.boards.clone()?)))
-            .max_by_key(|(serial, _)| *serial);
-        let boards = keeper.map(|(_, boards)| boards);
-        let desks = chosen.into_values().map(|(dsse, _)| dsse.clone());
-        (desks.collect(), boards)
+        let shown = chosen.into_values();
+        shown.map(|(dsse, desk)| (dsse.clone(), desk)).unzip()
     }
+}
+
+/// The newest statement of the relay that every desk repeats in all that is shown of it.
+pub(super) fn served<'r, 's>(
+    relays: &'r [(&'s Dsse, RelayStatement)],
+    desks: &[DeskStatement],
+) -> Option<&'r (&'s Dsse, RelayStatement)> {
+    relays.iter().rev().find(|(dsse, _)| {
+        let hash = dsse.payload_hash();
+        !desks.is_empty() && desks.iter().all(|desk| desk.repeats(&hash))
+    })
+}
+
+/// The sizes of the boards as their keeper states them.
+pub(super) fn boards(desks: &[DeskStatement]) -> Option<Boards> {
+    let keepers = desks.iter().filter(|desk| desk.boards.is_some());
+    let keeper = keepers.max_by_key(|desk| desk.serial)?;
+    keeper.boards.clone()
+}
+
+/// What names of the relay's stored statements begin with; their serial follows.
+const RELAY: &str = "relay.";
+/// After all of them.
+const RELAY_END: &str = "relay/";
+
+pub(super) fn relay_name(serial: u64) -> String {
+    format!("{RELAY}{serial:020}")
 }
 
 /// Rosters are signed by line keys alone.

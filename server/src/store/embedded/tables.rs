@@ -2,6 +2,7 @@
 
 mod copy;
 mod logs;
+mod redeemed;
 
 use bytes::Bytes;
 use redb::{Database, ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
@@ -39,6 +40,9 @@ const SERVED: TableDefinition<'_, (Line<'_>, u8), u64> = TableDefinition::new("s
 const SPENT: TableDefinition<'_, (Line<'_>, &[u8; 32]), u64> = TableDefinition::new("spent");
 const SPENT_TIMES: TableDefinition<'_, (Line<'_>, u64, &[u8; 32]), ()> =
     TableDefinition::new("spent_times");
+/// When the token is past (u64, little-endian), then what was spent of it. Its time is in `SPENT_TIMES`.
+const REDEEMED: TableDefinition<'_, (Line<'_>, &[u8; 32]), &[u8]> =
+    TableDefinition::new("redeemed");
 const STATEMENTS: TableDefinition<'_, (Line<'_>, &str), (u64, &[u8])> =
     TableDefinition::new("statements");
 const LOGS: TableDefinition<'_, (Line<'_>, u16, u64), &[u8]> = TableDefinition::new("logs");
@@ -110,6 +114,7 @@ pub(super) struct Tables<'t> {
     served: Table<'t, (Line<'static>, u8), u64>,
     spent: Table<'t, (Line<'static>, &'static [u8; 32]), u64>,
     spent_times: Table<'t, (Line<'static>, u64, &'static [u8; 32]), ()>,
+    redeemed: Table<'t, (Line<'static>, &'static [u8; 32]), &'static [u8]>,
     statements: Table<'t, (Line<'static>, &'static str), (u64, &'static [u8])>,
     logs: Table<'t, (Line<'static>, u16, u64), &'static [u8]>,
     log_acks: Table<'t, (Line<'static>, u16, &'static [u8; 16]), u64>,
@@ -129,6 +134,7 @@ impl<'t> Tables<'t> {
             served: transaction.open_table(SERVED)?,
             spent: transaction.open_table(SPENT)?,
             spent_times: transaction.open_table(SPENT_TIMES)?,
+            redeemed: transaction.open_table(REDEEMED)?,
             statements: transaction.open_table(STATEMENTS)?,
             logs: transaction.open_table(LOGS)?,
             log_acks: transaction.open_table(LOG_ACKS)?,
@@ -286,6 +292,7 @@ impl<'t> Tables<'t> {
         }
         for token in &tokens {
             self.spent.remove((&line.0, token))?;
+            self.redeemed.remove((&line.0, token))?;
         }
         Ok(marks.len() == SWEEP_STEP || tokens.len() == SWEEP_STEP)
     }

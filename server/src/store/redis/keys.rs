@@ -40,6 +40,16 @@ impl Keys {
         Self::tagged(&format!("{}/n/{first}", line.to_text())).with(b"", token)
     }
 
+    /// Of what tokens were spent on, by the first byte of the token.
+    pub(super) fn redeemed(line: LineId, token: &[u8; 32]) -> Self {
+        let [first, ..] = token;
+        Self::tagged(&format!("{}/t/{first}", line.to_text()))
+    }
+
+    pub(super) fn token(&self, token: &[u8; 32]) -> Vec<u8> {
+        self.with(b"", token)
+    }
+
     fn tagged(tag: &str) -> Self {
         Self(format!("s1:{{{tag}}}:").into_bytes())
     }
