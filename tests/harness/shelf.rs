@@ -73,7 +73,8 @@ impl Phone {
             tipster: &mut tipster,
             keeper: &mut self.memory,
         };
-        let json = world.relay().bundle()?.json;
+        // What the sitting before it has shown.
+        let json = world.shown();
         let bundle = Untrusted::parse(&json).unwrap();
         let now = world.clock.read();
         let bundle = bundle.verify(world.pin(), now, person.tipster.seen());

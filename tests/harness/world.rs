@@ -356,6 +356,12 @@ impl World {
         self.settle();
     }
 
+    /// The bundle that would be shown now, without a request for it.
+    pub fn shown(&self) -> Vec<u8> {
+        let shown = self.block_on(self.relay.bundle(self.pin().line));
+        shown.unwrap().json.to_vec()
+    }
+
     /// So long until every relay has seen what was stored.
     pub fn settle(&self) {
         self.clock.pass(5);

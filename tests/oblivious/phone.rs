@@ -242,6 +242,52 @@ fn a_sitting_without_a_key_asks_for_nothing_further() {
     assert!(phone.tipster().is_waiting(), "the tip is kept");
 }
 
+/// As a line's people see it: the relay says its key, the desk repeats it, the administrator names who
+/// passes requests on, and phones ask nobody else.
+#[test]
+fn the_key_comes_with_the_bundle() {
+    let mut world = World::new(Backend::Embedded, 26);
+    let mut desk = DeskMachine::join(&mut world);
+    desk.run(&world, 600);
+    world.announce();
+    desk.round(&world).unwrap();
+    world.settle();
+    let relays = vec!["https://oblivious.test/".to_owned()];
+    world.line.name_oblivious_relays(relays).unwrap();
+    world.publish();
+    world.settle();
+    let (shapes, rng) = (RefCell::default(), world.seed());
+    let mut phone = Phone::new(&mut world);
+    phone.write("a tip");
+    let make = |name: &str| Hop {
+        is_open: name == world.link().base,
+        world: &world,
+        observed: Observed::new(&world, &shapes),
+    };
+    let way = Ways::new(&world.link(), make, rng);
+    phone.sit_over(&world, &way, 200).unwrap();
+    let shapes = shapes.take();
+    assert!(shapes.len() > 10 && shapes.iter().all(|shape| shape.0 == Method::Post));
+    assert_eq!(desk.round(&world).unwrap().texts, 1);
+}
+
+/// The bundle alone is asked for openly, as the link names nobody to go through.
+struct Hop<'w> {
+    is_open: bool,
+    world: &'w World,
+    observed: Observed<'w>,
+}
+
+impl Transport for Hop<'_> {
+    fn send(&self, request: &Request) -> Result<Response, Unreachable> {
+        if !self.is_open {
+            return self.observed.send(request);
+        }
+        assert!(request.target.ends_with("/bundle"), "asked openly");
+        self.world.send(request)
+    }
+}
+
 /// What is not an answer to the request, whoever made it, counts as none.
 #[test]
 fn other_answers_count_as_none() {

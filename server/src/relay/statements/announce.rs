@@ -47,9 +47,8 @@ impl Relay {
             } else {
                 Vec::new()
             },
-            // Only where phones go through somebody who passes requests on is there a use for it.
-            ohttp: (!force.line.ohttp.is_empty())
-                .then(|| BASE64.encode(&self.secrets.ohttp_keys(period.issued()))),
+            // Also where the line names no oblivious relay: once it does, phones need a key at once.
+            ohttp: BASE64.encode(&self.secrets.ohttp_keys(period.issued())),
         };
         let Some(statement) = said.due(&shelf, &force.line, now) else {
             return Ok(());
@@ -77,18 +76,17 @@ impl Relay {
 struct Said {
     period: Period,
     tokens: Vec<TokenKey>,
-    ohttp: Option<String>,
+    ohttp: String,
 }
 
 impl Said {
     /// The statement to make, unless the newest one says it.
     fn due(&self, shelf: &Shelf, line: &LineStatement, now: u64) -> Option<RelayStatement> {
         let relays = shelf.relays(line, now);
-        let says_nothing = self.tokens.is_empty() && self.ohttp.is_none();
-        match relays.last() {
-            Some((dsse, newest)) if self.is_said(dsse, newest, line) => return None,
-            None if says_nothing => return None,
-            _ => {}
+        if let Some((dsse, newest)) = relays.last()
+            && self.is_said(dsse, newest, line)
+        {
+            return None;
         }
         let issued = self.period.issued();
         let after_last = shelf.last_relay_serial().map(|last| last.saturating_add(1));
@@ -98,7 +96,7 @@ impl Said {
             issued,
             expires: self.period.expires(),
             tokens: self.tokens.clone(),
-            ohttp: self.ohttp.clone(),
+            ohttp: Some(self.ohttp.clone()),
         })
     }
 
@@ -108,14 +106,10 @@ impl Said {
         let is_same = newest.issued == self.period.issued()
             && newest.expires == self.period.expires()
             && newest.tokens == self.tokens
-            && newest.ohttp == self.ohttp;
+            && newest.ohttp.as_ref() == Some(&self.ohttp);
         // By a key that gives way to a newer one it would be lost with that key.
         let newest_key = core::slice::from_ref(&line.relay.signing_key);
         let is_lasting = RelayStatement::open(dsse, newest_key, 1).is_ok();
-        let says_nothing =
-            |tokens: &[TokenKey], ohttp: Option<&String>| tokens.is_empty() && ohttp.is_none();
-        let is_nothing = says_nothing(&self.tokens, self.ohttp.as_ref())
-            && says_nothing(&newest.tokens, newest.ohttp.as_ref());
-        (is_later || is_same || is_nothing) && (is_lasting || line.relay_before.is_none())
+        (is_later || is_same) && (is_lasting || line.relay_before.is_none())
     }
 }
