@@ -231,7 +231,8 @@ fn a_key_is_valid_where_the_library_takes_it() {
     let rng = &mut ChaCha20Rng::seed_from_u64(12);
     let sound = SealingSecret::make(rng).public();
     let mut valid = 0;
-    for _ in 0..cases::count(400) {
+    let count = cases::count(400);
+    for _ in 0..count {
         let mut bytes = *sound.0;
         let [place, low, high] = [0; 3].map(|_: u8| rng.next_u32());
         let place = usize::try_from(place).unwrap() % (bytes.len() - 1);
@@ -242,7 +243,8 @@ fn a_key_is_valid_where_the_library_takes_it() {
         assert_eq!(key.is_valid(), taken, "{place}: {low} {high}");
         valid += usize::from(taken);
     }
-    assert!((40..360).contains(&valid), "{valid}");
+    let tenth = usize::try_from(count / 10).unwrap();
+    assert!((tenth..9 * tenth).contains(&valid), "{valid}");
     // The greatest number there is, and the modulus, in each place of a pair.
     for (pair, is_valid) in [
         ([0x00, 0x0d, 0xd0], true),
