@@ -1,6 +1,6 @@
 //! The relay's settings: the sample is true, mistakes are named, secrets are not shown.
 
-use sotto_relay::config::{Config, ConfigError, LogFormat, SAMPLE, StoreConfig};
+use sotto_relay::config::{Config, ConfigError, Limits, LogFormat, SAMPLE, StoreConfig};
 
 const LINE: &str = "[[lines]]\nfp = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n";
 
@@ -17,6 +17,18 @@ fn the_sample_is_the_default() {
     let sample = parse(SAMPLE, &[]).unwrap();
     let defaults = parse(LINE, &[]).unwrap();
     assert_eq!(format!("{sample:?}"), format!("{defaults:?}"));
+}
+
+/// `Debug` names every field there is.
+#[test]
+fn the_sample_has_every_limit() {
+    let limits = format!("{:?}", Limits::default());
+    let fields = limits.split(['{', ',']).skip(1);
+    let names: Vec<&str> = fields.filter_map(|field| field.split(':').next()).collect();
+    assert!(names.len() > 5);
+    for name in names {
+        assert!(SAMPLE.contains(&format!("\n{} = ", name.trim())), "{name}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Connections: accepted, bounded, served, and finished when it is time to stop.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, pin::Pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper_util::{
@@ -86,7 +86,12 @@ pub async fn serve(
         let connected = metrics.connected();
         open.spawn(async move {
             let _counted = (permit, connected);
-            let served = Box::pin(greet(stream, tls, (app, bounds, watcher)));
+            let with = (app, bounds, watcher);
+            // Two boxes, so that a connection without TLS has no room for its state.
+            let served: Pin<Box<dyn Future<Output = ()> + Send>> = match tls {
+                Some(tls) => Box::pin(greet(stream, tls, with)),
+                None => Box::pin(one(stream, with)),
+            };
             // How a connection ends is nobody's business.
             let _ended = tokio::time::timeout(bounds.life, served).await;
         });
@@ -96,11 +101,8 @@ pub async fn serve(
     open.shutdown().await;
 }
 
-/// One connection to its end, with TLS if there is a certificate.
-async fn greet(stream: TcpStream, tls: Option<Tls>, with: (Router, Connections, Watcher)) {
-    let Some(tls) = tls else {
-        return one(stream, with).await;
-    };
+/// One connection with TLS to its end.
+async fn greet(stream: TcpStream, tls: Tls, with: (Router, Connections, Watcher)) {
     let (_, bounds, _) = &with;
     let greeting = tls.accept(stream);
     if let Ok(Ok(stream)) = tokio::time::timeout(bounds.head, greeting).await {
@@ -108,17 +110,23 @@ async fn greet(stream: TcpStream, tls: Option<Tls>, with: (Router, Connections, 
     }
 }
 
-async fn one(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    (app, bounds, watcher): (Router, Connections, Watcher),
-) {
+/// What every connection speaks: HTTP/1.1, with heads bounded in time and size.
+pub(crate) fn builder(head: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(bounds.head)
+        .header_read_timeout(head)
         .max_buf_size(HEAD_BYTES);
+    builder
+}
+
+async fn one(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    (app, bounds, watcher): (Router, Connections, Watcher),
+) {
     let service = TowerToHyperService::new(app);
+    let builder = builder(bounds.head);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let _ended = watcher.watch(connection.into_owned()).await;
 }

@@ -446,19 +446,24 @@ impl World {
             let answer = call.await.unwrap();
             let status = answer.status().as_u16();
             check_headers(&request.target, status, answer.headers());
-            let cycles = answer.headers().get("sotto-cycles");
-            Response {
-                cycles: cycles.map(|value| value.to_str().unwrap().to_owned()),
-                status: answer.status().as_u16(),
-                body: answer
-                    .into_body()
-                    .collect()
-                    .await
-                    .unwrap()
-                    .to_bytes()
-                    .into(),
-            }
+            received(answer).await
         })
+    }
+}
+
+/// An answer as a client gets it.
+pub async fn received(answer: axum::response::Response) -> Response {
+    let cycles = answer.headers().get("sotto-cycles");
+    Response {
+        cycles: cycles.map(|value| value.to_str().unwrap().to_owned()),
+        status: answer.status().as_u16(),
+        body: answer
+            .into_body()
+            .collect()
+            .await
+            .unwrap()
+            .to_bytes()
+            .into(),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::{cell::RefCell, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
-use http_body_util::BodyExt as _;
 use rand_chacha::ChaCha20Rng;
 use sotto_core::{
     link::Link,
@@ -16,7 +15,7 @@ use sotto_relay::{
 };
 use sotto_tests::{
     machines::DeskMachine,
-    world::{Backend, World},
+    world::{Backend, World, received},
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tower::ServiceExt as _;
@@ -61,20 +60,9 @@ impl Transport for Observed<'_> {
         }
         let body = axum::body::Body::from(request.body.clone());
         let call = self.app.clone().oneshot(builder.body(body).unwrap());
-        let response = self.world.block_on(async {
-            let answer = call.await.unwrap();
-            Response {
-                status: answer.status().as_u16(),
-                cycles: None,
-                body: answer
-                    .into_body()
-                    .collect()
-                    .await
-                    .unwrap()
-                    .to_bytes()
-                    .into(),
-            }
-        });
+        let response = self
+            .world
+            .block_on(async { received(call.await.unwrap()).await });
         let sizes = (request.body.len(), response.body.len());
         let mut shapes = self.shapes.borrow_mut();
         shapes.push((request.method, sizes.0, sizes.1));

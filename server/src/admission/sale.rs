@@ -120,7 +120,7 @@ impl Sale {
     ///
     /// # Errors
     /// [`Error::Busy`] where too many wait.
-    pub(crate) async fn turn(&self) -> Result<impl Drop + Send + use<>, Error> {
+    pub(crate) async fn turn(&self) -> Result<Turn, Error> {
         let waits = Arc::clone(&self.waiting).try_acquire_owned();
         let waits = waits.map_err(|_| Error::Busy)?;
         let works = Arc::clone(&self.working).acquire_owned().await;
@@ -145,14 +145,11 @@ impl Sale {
     }
 }
 
-struct Turn(
+/// One of few, until it is dropped.
+pub(crate) struct Turn(
     #[expect(dead_code, reason = "held until the turn is over")] tokio::sync::OwnedSemaphorePermit,
     #[expect(dead_code, reason = "held until the turn is over")] tokio::sync::OwnedSemaphorePermit,
 );
-
-impl Drop for Turn {
-    fn drop(&mut self) {}
-}
 
 impl Pace {
     /// Twice the work after a minute in which too much was bought, half of it after one in which less

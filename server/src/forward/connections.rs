@@ -4,13 +4,11 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
-};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 
 use super::Forwarder;
+use crate::serve::builder;
 
 /// Serves until `stop` resolves, then finishes what is in progress.
 pub async fn serve(
@@ -42,12 +40,7 @@ pub async fn serve(
             let forwarder = Arc::clone(&forwarder);
             async move { Ok::<_, Infallible>(forwarder.answer(peer, request).await) }
         });
-        let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(patience)
-            .max_buf_size(HEAD_BYTES);
+        let builder = builder(patience);
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection.into_owned());
         open.spawn(async move {
@@ -61,6 +54,5 @@ pub async fn serve(
 }
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-const HEAD_BYTES: usize = 16_384;
 /// Longest life of a connection: longer than a sitting of an hour has a reason to.
 const LIFE: Duration = Duration::from_mins(15);
